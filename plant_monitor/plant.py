@@ -1,0 +1,293 @@
+"""The plant as plain frozen records. They are made by ``config`` and only read everywhere else.
+
+Decimal where money, registers or capacity enter a bill; floats are taken from them at the door of
+the vectorised code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+FLOW = "flow"
+VOLUME = "volume"
+PH = "ph"
+
+
+class Role(StrEnum):
+    """What a monitoring point (监测点) is for."""
+
+    OUTFALL = "outfall"
+    INLET = "inlet"
+    EFFLUENT = "effluent"
+    PROCESS = "process"
+
+
+class Represents(StrEnum):
+    """Which time a reading speaks for: from its instant on, or the period that ends there."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Statistic(StrEnum):
+    """What a limit is compared with (design §4.1, §5)."""
+
+    DAILY_MEAN = "daily_mean"
+    HOURLY_MEAN = "hourly_mean"
+    HOURLY_MEDIAN = "hourly_median"
+    DAILY_LOAD = "daily_load"
+    MONTHLY_MEAN = "monthly_mean"
+
+
+HOURLY = frozenset({Statistic.HOURLY_MEAN, Statistic.HOURLY_MEDIAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name for people."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member company (成员企业)."""
+
+    id: str
+    name: Name
+    capacity_share: Decimal | None = None  # relative weight; None = not stated
+    quota_m3_d: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One parameter at one point."""
+
+    point: str
+    parameter: str
+    unit: str
+    interval_ms: int | None  # None only for a totaliser that states none
+    represents: Represents = Represents.AFTER
+    no_flow_below_m3_h: float = 0.1  # flow only: at or below, nothing is discharged
+    rollover: Decimal | None = None  # totaliser only: register size, in ``unit``
+    resolution: Decimal = Decimal(1)  # totaliser only: in ``unit``
+    max_rate_m3_h: Decimal | None = None  # totaliser only: None = 4 · capacity / 24
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A monitoring point. ``series`` in the order of plant.yaml."""
+
+    id: str
+    role: Role
+    series: tuple[Series, ...]
+    member: str | None = None  # outfalls only
+    limits: tuple[str, ...] = ()  # ids of limit sets
+    name: Name | None = None
+
+    def find(self, parameter: str) -> Series | None:
+        """The series of a parameter, or None where the point does not measure it."""
+        return next((s for s in self.series if s.parameter == parameter), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One dated limit of a set; in force from ``valid_from`` to ``valid_to``, both inclusive."""
+
+    parameter: str
+    statistic: Statistic
+    lower: float | None
+    upper: float | None
+    unit: str | None = None  # None = that of the series
+    valid_from: date | None = None
+    valid_to: date | None = None
+    clause: str = ""
+    source: str = ""
+    verified: bool = True  # False: the number was not seen in the text of the standard
+
+    def in_force(self, day: date) -> bool:
+        """True where the limit applies on ``day`` (which of several does: ``limit_for``)."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSet:
+    """A limit set (限值集): a standard, a permit, an agreement."""
+
+    id: str
+    title: Name
+    source: str
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterReading:
+    """Where one series stands in a Modbus device, and how its registers are decoded."""
+
+    point: str
+    parameter: str
+    table: str  # holding | input | coil | discrete
+    register: int  # zero-based, as on the wire
+    type: str  # int16 uint16 int32 uint32 int64 uint64 float32 float64
+    order: str  # ABCD (big-endian words) | CDAB | BADC | DCBA
+    scale: float = 1.0
+    offset: float = 0.0
+    fraction: RegisterFraction | None = None  # integer + fraction totalisers, read in one request
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFraction:
+    """The fraction part of an integer + fraction totaliser; added after its own scale."""
+
+    register: int
+    type: str
+    order: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusDevice:
+    """A Modbus TCP device."""
+
+    id: str
+    host: str
+    port: int
+    unit_id: int
+    poll_ms: int  # retry pace and lower bound
+    readings: tuple[RegisterReading, ...]
+    timeout_ms: int = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class MqttStation:
+    """A source of readings over MQTT."""
+
+    id: str
+    host: str
+    port: int
+    tls: bool
+    topic: str
+    payload: str | dict[str, Any] = "readings"
+    point: str | None = None  # a point id, or a pattern with {1}, {2} for the topic's + levels
+    username: str | None = None
+    password: str | None = None  # resolved from env:NAME or file:PATH; never logged
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxSettings:
+    """Where the forwarder writes (design §4.7)."""
+
+    url: str
+    api: str  # v1 | v2
+    org: str
+    bucket: str
+    results_bucket: str
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StrengthStep:
+    """A strength surcharge rule (tariff.strength_steps)."""
+
+    parameter: str
+    above: Decimal
+    step: Decimal
+    yuan_m3: Decimal
+    partial_step: str = "ceil"  # ceil | floor | proportional
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Prices on top of the shared costs (design §4.6)."""
+
+    volume_price_yuan_m3: Decimal | None = None
+    fixed_yuan_month: tuple[tuple[str, Decimal], ...] = ()
+    strength_steps: tuple[StrengthStep, ...] = ()
+    unmetered_difference: str = "report"  # report | proportional | equal
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to reach people: an apprise URL, resolved from env:NAME or file:PATH if secret."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told of what."""
+
+    channels: tuple[Channel, ...] = ()
+    language: str = "zh"  # zh | en | both
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Everything plant.yaml says."""
+
+    id: str
+    name: Name
+    zone: ZoneInfo
+    capacity_m3_d: Decimal
+    members: tuple[Member, ...]
+    points: tuple[Point, ...]
+    limit_sets: tuple[LimitSet, ...] = ()  # those shipped and those of the file
+    inlet: str | None = None
+    effluent: str | None = None
+    operator: Name | None = None
+    design_load_kg_d: tuple[tuple[str, Decimal], ...] = ()
+    devices: tuple[ModbusDevice | MqttStation, ...] = ()
+    influxdb: InfluxSettings | None = None
+    read_from: str = "journal"  # journal | influxdb
+    tariff: Tariff = Tariff()
+    notify: Notify = Notify()
+    digest: str = ""  # sha256 of the file's bytes; verdicts and statements name it
+    source_text: str = field(default="", repr=False)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """All series in the order of the file; ``Readings.series`` indexes this tuple."""
+        return tuple(s for p in self.points for s in p.series)
+
+    @cached_property
+    def series_index(self) -> dict[tuple[str, str], int]:
+        """(point, parameter) -> index into ``series``."""
+        return {(s.point, s.parameter): i for i, s in enumerate(self.series)}
+
+    @cached_property
+    def point_by_id(self) -> dict[str, Point]:
+        """Point id -> point."""
+        return {p.id: p for p in self.points}
+
+    @cached_property
+    def member_by_id(self) -> dict[str, Member]:
+        """Member id -> member."""
+        return {m.id: m for m in self.members}
+
+    @cached_property
+    def limit_set_by_id(self) -> dict[str, LimitSet]:
+        """Limit set id -> limit set."""
+        return {s.id: s for s in self.limit_sets}
+
+    @property
+    def outfalls(self) -> tuple[Point, ...]:
+        """The outfalls, in the order of the file."""
+        return tuple(p for p in self.points if p.role is Role.OUTFALL)
+
+    def max_rate_m3_h(self, totaliser: Series) -> Decimal:
+        """The largest believable rate of a totaliser (design §5, *Volumes for bills*)."""
+        if totaliser.max_rate_m3_h is not None:
+            return totaliser.max_rate_m3_h
+        return 4 * self.capacity_m3_d / 24

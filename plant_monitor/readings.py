@@ -1,0 +1,162 @@
+"""Readings as columns, and the marks they carry.
+
+From the decoder on, readings travel as numpy arrays; no object exists for a single reading.
+This module knows nothing of devices, files or databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+SeriesArray = NDArray[np.int32]
+FloatArray = NDArray[np.float64]
+MarkArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+# A mark (数据标记, HJ 212-2017 table 8) is stored as the ASCII code of its letter. A letter
+# outside the table is kept as it came; what is no single ASCII character becomes UNKNOWN_MARK.
+MARKS: dict[str, str] = {
+    "N": "normal",
+    "F": "instrument stopped",
+    "M": "maintenance",
+    "S": "set by hand",
+    "D": "fault",
+    "C": "calibration",
+    "T": "over range",
+    "B": "communication lost",
+}
+NORMAL = ord("N")
+OVER_RANGE = ord("T")
+COMMUNICATION_LOST = ord("B")
+UNKNOWN_MARK = ord("?")
+
+
+def mark_code(text: str) -> int:
+    """The stored code of a mark's text; empty means ``N``. Case-sensitive."""
+    if not text:
+        return NORMAL
+    return ord(text) if len(text) == 1 and 33 <= ord(text) < 127 else UNKNOWN_MARK
+
+
+def mark_text(code: int) -> str:
+    """The letter of a stored mark."""
+    return chr(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Columns of readings, all of length n, in order of acceptance unless said otherwise.
+
+    ``time`` ms since 1970 UTC · ``series`` index into ``Plant.series`` · ``value`` in the unit of
+    plant.yaml, NaN = no value · ``mark`` ASCII code.
+    """
+
+    time: IntArray
+    series: SeriesArray
+    value: FloatArray
+    mark: MarkArray
+
+    def __len__(self) -> int:
+        return int(self.time.size)
+
+    @staticmethod
+    def of(time: Any, series: Any, value: Any, mark: Any = NORMAL) -> Readings:
+        """Columns from anything array-like; a scalar ``series`` or ``mark`` is repeated."""
+        times = np.atleast_1d(np.asarray(time, dtype=np.int64))
+        n = times.size
+        return Readings(
+            times,
+            np.broadcast_to(np.asarray(series, dtype=np.int32), n).copy(),
+            np.broadcast_to(np.asarray(value, dtype=np.float64), n).copy(),
+            np.broadcast_to(np.asarray(mark, dtype=np.uint8), n).copy(),
+        )
+
+    @staticmethod
+    def empty() -> Readings:
+        """No readings."""
+        return Readings.of([], [], [], [])
+
+    @staticmethod
+    def concat(parts: Sequence[Readings]) -> Readings:
+        """The parts one after the other."""
+        if not parts:
+            return Readings.empty()
+        return Readings(
+            np.concatenate([p.time for p in parts]),
+            np.concatenate([p.series for p in parts]),
+            np.concatenate([p.value for p in parts]),
+            np.concatenate([p.mark for p in parts]),
+        )
+
+    def take(self, index: NDArray[Any]) -> Readings:
+        """The rows chosen by an index or mask array."""
+        return Readings(self.time[index], self.series[index], self.value[index], self.mark[index])
+
+    @property
+    def valid(self) -> BoolArray:
+        """Readings that may enter a mean: mark ``N`` and a finite value (design §5)."""
+        return (self.mark == NORMAL) & np.isfinite(self.value)
+
+    def by_time(self) -> Readings:
+        """Sorted by (series, time), one per instant: of several, the later accepted one wins."""
+        order = np.lexsort((self.time, self.series))  # stable: acceptance order within ties
+        series, time = self.series[order], self.time[order]
+        last = np.ones(order.size, dtype=bool)
+        last[:-1] = (series[1:] != series[:-1]) | (time[1:] != time[:-1])
+        return self.take(order[last])
+
+    def of_series(self, series: int) -> Readings:
+        """The rows of one series, in the order they stand."""
+        return self.take(self.series == series)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What intake could not take as a reading: kept apart with its reason (design §6)."""
+
+    source: str  # device id, MQTT topic, or file
+    reason: str
+    raw: bytes
+    time_ms: int  # when it arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about a result; it never changes the result."""
+
+    time_ms: int | None
+    point: str
+    parameter: str
+    code: str
+    message: str
+    severity: str = field(default="info")  # info | warning | blocking
+
+
+class ReadingSource(Protocol):
+    """Where evaluations and bills read from: the journal, InfluxDB, or a file in memory.
+
+    ``series`` is an index into ``Plant.series``. Every answer is sorted by time, one reading per
+    instant, the later accepted one standing.
+    """
+
+    def read(self, series: int, start_ms: int, end_ms: int) -> Readings:
+        """Readings with ``start_ms <= time < end_ms``."""
+        ...
+
+    def before(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
+        """The last reading (or last valid one) with time < ``time_ms``: none or one row."""
+        ...
+
+    def after(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
+        """The first reading (or first valid one) with time >= ``time_ms``: none or one row."""
+        ...
+
+    def extent(self) -> tuple[int, int] | None:
+        """Times of the first and the last reading of all series; None where there is none."""
+        ...
