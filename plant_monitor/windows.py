@@ -1,0 +1,72 @@
+"""Days and hours of the plant's zone as windows on the UTC time line.
+
+Days are those of the local calendar, half-open; hours are steps of 3600 s from local midnight, cut
+at the next midnight (design §5). A day of daylight saving so has 23 or 25 hours, and a zone that
+shifts by half an hour has one short hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from plant_monitor.readings import IntArray
+
+HOUR_MS = 3_600_000
+
+
+def day_start_ms(day: date, zone: ZoneInfo) -> int:
+    """The first instant of a local day, ms UTC (also where midnight itself is skipped)."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+
+def local_day(time_ms: int, zone: ZoneInfo) -> date:
+    """The local date of an instant."""
+    return datetime.fromtimestamp(time_ms // 1000, zone).date()
+
+
+def rfc3339(time_ms: int, zone: ZoneInfo) -> str:
+    """RFC 3339 with the zone's offset; milliseconds only where there are any."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC) + timedelta(milliseconds=time_ms % 1000)
+    return moment.astimezone(zone).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Consecutive local days and their hours.
+
+    ``days`` dates, length D · ``day_edges`` (D+1,) ms · ``hour_edges`` (H+1,) ms, every day edge
+    among them · ``hour_day`` (H,) index of the hour's day.
+    """
+
+    days: tuple[date, ...]
+    day_edges: IntArray
+    hour_edges: IntArray
+    hour_day: IntArray
+
+    @property
+    def start_ms(self) -> int:
+        """First instant covered."""
+        return int(self.day_edges[0])
+
+    @property
+    def end_ms(self) -> int:
+        """First instant no longer covered."""
+        return int(self.day_edges[-1])
+
+
+def local_windows(first: date, last: date, zone: ZoneInfo) -> Windows:
+    """The local days ``first`` … ``last``, both inclusive; none where ``last < first``."""
+    count = max(0, (last - first).days + 1)
+    days = tuple(first + timedelta(days=i) for i in range(count))
+    edges = np.array([day_start_ms(first + timedelta(days=i), zone) for i in range(count + 1)], dtype=np.int64)
+    lengths = np.diff(edges)
+    hours = -(-lengths // HOUR_MS)  # a cut last step counts as an hour
+    hour_day = np.repeat(np.arange(count, dtype=np.int64), hours)
+    first_hour = np.cumsum(hours) - hours
+    within = np.arange(hour_day.size, dtype=np.int64) - first_hour[hour_day]
+    starts = edges[hour_day] + within * HOUR_MS
+    return Windows(days, edges, np.append(starts, edges[-1]).astype(np.int64), hour_day)
