@@ -1,0 +1,323 @@
+"""Readings in time: how long each one holds, what flowed meanwhile, and integrals of one over the other.
+
+This is the ground that ``compliance`` and ``allocation`` share (design §5, *Readings in time*, *Flow*).
+Everything is a sorted pass over arrays; nothing loops over windows, and a window's result is summed
+from what holds into that window alone, so a re-evaluation of one day gives the same bits as that of
+a year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_monitor import units
+from plant_monitor.plant import FLOW, VOLUME, Plant, Point, Represents, Series
+from plant_monitor.readings import BoolArray, FloatArray, IntArray, Readings
+
+MS_PER_HOUR = 3_600_000.0
+
+#: "Greater" means by more than this, relative: rounding noise decides nothing (design §5, *Verdict*).
+RELATIVE_NOISE = 1e-9
+
+
+def exceeds(value: FloatArray | float, bound: FloatArray | float) -> BoolArray:
+    """True where ``value`` is greater than ``bound`` by more than rounding noise; NaN never is."""
+    return np.asarray(np.subtract(value, bound) > RELATIVE_NOISE * np.abs(bound))
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Half-open intervals ``[start, end)`` in time order, none overlapping; one per reading that holds.
+
+    ``start``, ``end`` (n,) ms · ``value`` (n,) in the series' unit · ``valid`` (n,)
+    """
+
+    start: IntArray
+    end: IntArray
+    value: FloatArray
+    valid: BoolArray
+
+    def take(self, index: NDArray[np.bool_]) -> Holds:
+        """The holds chosen by a mask."""
+        return Holds(self.start[index], self.end[index], self.value[index], self.valid[index])
+
+
+def held(readings: Readings, series: Series) -> Holds:
+    """The interval over which each reading of one series holds.
+
+    ``readings`` are those of the series alone, sorted by time, one per instant. A reading holds over
+    ``[t, min(next t, t + 2·interval))``, or with ``represents: before`` over
+    ``[max(previous t, t − 2·interval), t)``; invalid readings end a hold like any other.
+
+    Rule: design §5, *Readings in time*.
+    """
+    if series.interval_ms is None:
+        raise ValueError(f"{series.point}.{series.parameter} has no interval, so its readings hold for no time")
+    time, reach = readings.time, 2 * series.interval_ms
+    if series.represents is Represents.BEFORE:
+        start, end = time - reach, time
+        start[1:] = np.maximum(start[1:], time[:-1])
+    else:
+        start, end = time, time + reach
+        end[:-1] = np.minimum(end[:-1], time[1:])
+    return Holds(start, end, readings.value, readings.valid)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Valid holds cut at window edges: ``[start, end)`` ms inside window ``window``; in time order."""
+
+    window: IntArray
+    start: IntArray
+    end: IntArray
+    value: FloatArray
+
+
+def cut(holds: Holds, window_edges: IntArray) -> Pieces:
+    """The valid holds inside ``[window_edges[0], window_edges[-1])``, cut at every edge.
+
+    ``window_edges`` (W+1,) ascending ms; window w is ``[window_edges[w], window_edges[w+1])``.
+    """
+    inside = holds.valid & (holds.end > window_edges[0]) & (holds.start < window_edges[-1])
+    start = np.maximum(holds.start[inside], window_edges[0])
+    end = np.minimum(holds.end[inside], window_edges[-1])
+    value = holds.value[inside]
+    first = np.searchsorted(window_edges, start, side="right") - 1
+    last = np.searchsorted(window_edges, end, side="left") - 1
+    count = last - first + 1
+    if not np.all(count == 1):
+        hold = np.repeat(np.arange(count.size), count)
+        window = np.arange(hold.size) - np.repeat(np.cumsum(count) - count, count) + first[hold]
+        start = np.maximum(start[hold], window_edges[window])
+        end = np.minimum(end[hold], window_edges[window + 1])
+        return Pieces(window, start, end, value[hold])
+    return Pieces(first, start, end, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Steps of a totaliser between neighbouring valid registers.
+
+    ``time`` (n,) ms and ``register`` (n,) of the valid readings · ``increase`` (n−1,) in the series'
+    unit, unwrapped where a rollover is recognised · ``counts`` (n−1,) False for a jump, reset or
+    exchange
+    """
+
+    time: IntArray
+    register: FloatArray
+    increase: FloatArray
+    counts: BoolArray
+
+
+def totaliser_steps(readings: Readings, series: Series, plant: Plant) -> Steps:
+    """The steps of a totaliser, and which of them count (design §5, *Volumes for bills*).
+
+    A step d ≥ 0 counts if d ≤ max_rate·Δt + resolution; d < 0 is a rollover if d + rollover passes the
+    same test. ``readings`` are those of the series alone, sorted by time, one per instant.
+    """
+    valid = readings.valid
+    time, register = readings.time[valid], readings.value[valid]
+    rise = np.diff(register)
+    if series.rollover is not None:
+        rise = np.where(rise < 0, rise + float(series.rollover), rise)
+    rate = float(plant.max_rate_m3_h(series)) / units.factor(series.unit, "m3")
+    largest = rate * (np.diff(time) / MS_PER_HOUR) + float(series.resolution)
+    return Steps(time, register, rise, (rise >= 0) & ~exceeds(rise, largest))
+
+
+def discharging(flow: FloatArray, series: Series) -> FloatArray:
+    """Flow with the cut-off applied, in the series' unit: at or below ``no_flow_below`` it is 0."""
+    above = exceeds(flow * units.factor(series.unit, "m3/h"), series.no_flow_below_m3_h)
+    return np.where(above | np.isnan(flow), flow, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCurve:
+    """What a point discharges, as a step function over ``[edges[0], edges[-1])``.
+
+    ``edges`` (K+1,) ms, every window edge among them · ``q`` (K,) m³/h, 0 where unknown · ``known``
+    (K,) · ``window`` (K,) index of the window a segment lies in · ``windows`` their number ·
+    ``metered`` False at a point with neither flow nor totaliser: q = 1 stands for time weighting.
+    """
+
+    edges: IntArray
+    q: FloatArray
+    known: BoolArray
+    window: IntArray
+    windows: int
+    metered: bool
+
+    @property
+    def length_ms(self) -> IntArray:
+        """(K,) duration of each segment."""
+        return np.diff(self.edges)
+
+    @property
+    def due(self) -> BoolArray:
+        """(K,) the point discharges, or its flow is unknown."""
+        return ~self.known | (self.q > 0)
+
+    def window_ms(self, flags: BoolArray) -> IntArray:
+        """(W,) time in each window over which ``flags`` (K,) holds, exact."""
+        return _sum_int(self.window, np.where(flags, self.length_ms, 0), self.windows)
+
+    def volume_m3(self) -> FloatArray:
+        """(W,) ∫ q dt over known time; NaN where nothing is known, and at an unmetered point."""
+        if not self.metered:
+            return np.full(self.windows, np.nan)
+        sums = np.bincount(self.window, self.q * (self.length_ms / MS_PER_HOUR), self.windows)
+        return np.where(self.window_ms(self.known) > 0, sums, np.nan)
+
+
+def flow_curve(
+    point: Point,
+    plant: Plant,
+    readings: Mapping[str, Readings],
+    window_edges: IntArray,
+    *,
+    totaliser: bool = True,
+) -> FlowCurve:
+    """The flow of a point over the windows.
+
+    ``readings`` parameter -> the point's readings, sorted by time, one per instant; those of ``flow``
+    and ``volume`` are looked at. Where the flow reading is missing or invalid, the slope between the
+    neighbouring valid registers stands in, if their step counts; ``totaliser=False`` leaves that out
+    (bills take the flow's own integral).
+
+    Rule: design §5, *Flow*.
+    """
+    windows = window_edges.size - 1
+    flow, volume = point.find(FLOW), point.find(VOLUME)
+    if flow is None and volume is None:
+        everywhere = np.arange(windows, dtype=np.int64)
+        return FlowCurve(window_edges, np.ones(windows), np.ones(windows, dtype=bool), everywhere, windows, False)
+    edges, q, known = _from_flow(flow, readings.get(FLOW, Readings.empty()), window_edges)
+    if totaliser and volume is not None and VOLUME in readings and not known.all():
+        steps = totaliser_steps(readings[VOLUME], volume, plant)
+        edges, q, known = _with_totaliser(edges, q, known, steps, volume, flow)
+    window = np.searchsorted(window_edges, edges[:-1], side="right") - 1
+    return FlowCurve(edges, q, known, window, windows, True)
+
+
+def _from_flow(flow: Series | None, readings: Readings, window_edges: IntArray) -> tuple[IntArray, FloatArray, BoolArray]:
+    """Segments of the flow's own valid holds, cut at the window edges; unknown between them."""
+    if flow is None or len(readings) == 0:
+        n = window_edges.size - 1
+        return window_edges, np.zeros(n), np.zeros(n, dtype=bool)
+    holds = held(readings, flow)
+    inside = holds.valid & (holds.end > window_edges[0]) & (holds.start < window_edges[-1])
+    holds = holds.take(inside)
+    start, end = np.maximum(holds.start, window_edges[0]), np.minimum(holds.end, window_edges[-1])
+    gap = np.ones(end.size, dtype=bool)
+    gap[:-1] = end[:-1] < start[1:]
+    edges = _merge(start, end[gap], window_edges)
+    if start.size == 0:
+        return edges, np.zeros(edges.size - 1), np.zeros(edges.size - 1, dtype=bool)
+    hold = np.searchsorted(start, edges[:-1], side="right") - 1
+    known = (hold >= 0) & (edges[:-1] < end[hold])
+    q = discharging(holds.value, flow) * units.factor(flow.unit, "m3/h")
+    return edges, np.where(known, q[hold], 0.0), known
+
+
+def _with_totaliser(
+    edges: IntArray, q: FloatArray, known: BoolArray, steps: Steps, volume: Series, flow: Series | None
+) -> tuple[IntArray, FloatArray, BoolArray]:
+    """The unknown segments, cut at the registers in them, with the slope of each step that counts.
+
+    Known segments are not cut: their sums must not depend on registers that say nothing there.
+    """
+    if steps.counts.size == 0:
+        return edges, q, known
+    segment = np.searchsorted(edges, steps.time, side="right") - 1
+    inside = (segment >= 0) & (segment < known.size)
+    inside[inside] = ~known[segment[inside]]
+    finer = _merge(edges, steps.time[inside])
+    old = np.searchsorted(edges, finer[:-1], side="right") - 1
+    q, known = q[old], known[old]
+    step = np.searchsorted(steps.time, finer[:-1], side="right") - 1
+    usable = ~known & (step >= 0) & (step < steps.counts.size)
+    usable[usable] = steps.counts[step[usable]]
+    hours = np.diff(steps.time) / MS_PER_HOUR
+    slope = steps.increase / hours * units.factor(volume.unit, "m3")
+    cut_off = flow.no_flow_below_m3_h if flow is not None else 0.0
+    slope = np.where(exceeds(slope, cut_off), slope, 0.0)
+    q[usable] = slope[step[usable]]
+    return finer, q, known | usable
+
+
+def _merge(*parts: IntArray) -> IntArray:
+    """The sorted union of sorted arrays. Timsort merges their runs in one pass."""
+    merged = np.sort(np.concatenate(parts), kind="stable")
+    fresh = np.ones(merged.size, dtype=bool)
+    fresh[1:] = merged[1:] != merged[:-1]
+    return merged[fresh]
+
+
+def _sum_int(window: IntArray, amount: IntArray, windows: int) -> IntArray:
+    """Integer sums per window of a *sorted* window index, exact."""
+    total = np.concatenate(([0], np.cumsum(amount)))
+    bounds = np.searchsorted(window, np.arange(windows + 1))
+    return np.diff(total[bounds])
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each piece of a series weighs in its window.
+
+    ``window``, ``value`` (n,) of the pieces with any valid time, in time order · ``valid_ms`` (n,)
+    their due time in which the value counts · ``volume_m3`` (n,) what flowed in it; empty at an
+    unmetered point and for time-weighted series.
+    """
+
+    window: IntArray
+    value: FloatArray
+    valid_ms: IntArray
+    volume_m3: FloatArray
+
+
+def weigh(pieces: Pieces, curve: FlowCurve, *, by_volume: bool) -> Weights:
+    """Valid time, and with ``by_volume`` the volume, under each piece.
+
+    Valid time is due time in which the parameter is valid and, ``by_volume``, the flow is known.
+
+    Rule: design §5, *Due time*, *Mean*. Volumes are sums over the segments under a piece and never
+    differences of one long cumulated curve: a window's bits then depend on nothing outside it.
+    """
+    flags = curve.known & (curve.q > 0) if by_volume else curve.due
+    elapsed = np.concatenate(([0], np.cumsum(np.where(flags, curve.length_ms, 0))))
+    flags = np.append(flags, False)
+    q = np.append(curve.q, 0.0)
+    k0 = np.searchsorted(curve.edges, pieces.start, side="right") - 1
+    k1 = np.searchsorted(curve.edges, pieces.end, side="right") - 1
+    at0 = elapsed[k0] + np.where(flags[k0], pieces.start - curve.edges[k0], 0)
+    at1 = elapsed[k1] + np.where(flags[k1], pieces.end - curve.edges[k1], 0)
+    valid_ms = at1 - at0
+    some = valid_ms > 0
+    if not (by_volume and curve.metered):
+        return Weights(pieces.window[some], pieces.value[some], valid_ms[some], np.empty(0))
+    start, end, k0, k1 = pieces.start[some], pieces.end[some], k0[some], k1[some]
+    flowed = np.append(curve.q * curve.length_ms, 0.0)
+    head = np.minimum(curve.edges[np.minimum(k0 + 1, curve.q.size)], end) - start
+    tail = np.where(k1 > k0, end - curve.edges[k1], 0)
+    volume = q[k0] * head + _sum_between(flowed, k0 + 1, k1) + q[k1] * tail
+    return Weights(pieces.window[some], pieces.value[some], valid_ms[some], volume / MS_PER_HOUR)
+
+
+def _sum_between(amount: FloatArray, first: IntArray, stop: IntArray) -> FloatArray:
+    """Sums of ``amount[first:stop]`` for ascending, non-overlapping ranges; 0 for empty ones.
+
+    ``amount`` ends with one element that belongs to no range.
+    """
+    if first.size == 0:
+        return np.empty(0)
+    sums = np.zeros(first.size)
+    full = stop > first
+    bounds = np.empty(2 * int(full.sum()), dtype=np.int64)
+    bounds[0::2], bounds[1::2] = first[full], stop[full]
+    if bounds.size:
+        sums[full] = np.add.reduceat(amount, bounds)[0::2]
+    return sums
