@@ -203,7 +203,9 @@ def flow_curve(
     return FlowCurve(edges, q, known, window, windows, True)
 
 
-def _from_flow(flow: Series | None, readings: Readings, window_edges: IntArray) -> tuple[IntArray, FloatArray, BoolArray]:
+def _from_flow(
+    flow: Series | None, readings: Readings, window_edges: IntArray
+) -> tuple[IntArray, FloatArray, BoolArray]:
     """Segments of the flow's own valid holds, cut at the window edges; unknown between them."""
     if flow is None or len(readings) == 0:
         n = window_edges.size - 1
@@ -214,7 +216,7 @@ def _from_flow(flow: Series | None, readings: Readings, window_edges: IntArray) 
     start, end = np.maximum(holds.start, window_edges[0]), np.minimum(holds.end, window_edges[-1])
     gap = np.ones(end.size, dtype=bool)
     gap[:-1] = end[:-1] < start[1:]
-    edges = _merge(start, end[gap], window_edges)
+    edges = sorted_union(start, end[gap], window_edges)
     if start.size == 0:
         return edges, np.zeros(edges.size - 1), np.zeros(edges.size - 1, dtype=bool)
     hold = np.searchsorted(start, edges[:-1], side="right") - 1
@@ -235,7 +237,7 @@ def _with_totaliser(
     segment = np.searchsorted(edges, steps.time, side="right") - 1
     inside = (segment >= 0) & (segment < known.size)
     inside[inside] = ~known[segment[inside]]
-    finer = _merge(edges, steps.time[inside])
+    finer = sorted_union(edges, steps.time[inside])
     old = np.searchsorted(edges, finer[:-1], side="right") - 1
     q, known = q[old], known[old]
     step = np.searchsorted(steps.time, finer[:-1], side="right") - 1
@@ -249,8 +251,8 @@ def _with_totaliser(
     return finer, q, known | usable
 
 
-def _merge(*parts: IntArray) -> IntArray:
-    """The sorted union of sorted arrays. Timsort merges their runs in one pass."""
+def sorted_union(*parts: IntArray) -> IntArray:
+    """The sorted union of sorted arrays (timsort merges their runs in one pass; np.unique hashes)."""
     merged = np.sort(np.concatenate(parts), kind="stable")
     fresh = np.ones(merged.size, dtype=bool)
     fresh[1:] = merged[1:] != merged[:-1]

@@ -94,8 +94,8 @@ class Readings:
             np.concatenate([p.mark for p in parts]),
         )
 
-    def take(self, index: NDArray[Any]) -> Readings:
-        """The rows chosen by an index or mask array."""
+    def take(self, index: NDArray[Any] | slice) -> Readings:
+        """The rows chosen by an index or mask array, or a slice (then as views)."""
         return Readings(self.time[index], self.series[index], self.value[index], self.mark[index])
 
     @property
