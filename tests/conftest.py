@@ -27,7 +27,7 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A running MQTT broker of the test's own: ``host``, ``port``, ``url``, ``start``, ``stop``, ``kill``, ``restart``."""
+    """A running MQTT broker of the test's own: ``host``, ``port``, ``url``, ``start``, ``stop``, ``kill``."""
     server = Mosquitto(require_server("mosquitto"), tmp_path / "mosquitto")
     server.start()
     yield server

@@ -184,6 +184,8 @@ class Mosquitto(ServerProcess):
     def command(self) -> list[str]:
         """Its defaults drop QoS 1 messages silently, hence the queue and persistence settings."""
         config = self.folder / "mosquitto.conf"
+        # Started by root it would become a user who may not write into the test's folder.
+        user = "user root\n" if os.geteuid() == 0 else ""
         config.write_text(
             f"listener {self.port} {self.host}\n"
             "allow_anonymous true\n"
@@ -191,9 +193,7 @@ class Mosquitto(ServerProcess):
             f"persistence_location {self.folder}/\n"
             "autosave_on_changes true\n"
             "autosave_interval 1\n"
-            "max_queued_messages 0\n"
-            # Started by root it would become a user who may not write into the test's folder.
-            + ("user root\n" if os.geteuid() == 0 else "")
+            f"max_queued_messages 0\n{user}"
         )
         return [str(self.executable), "-c", str(config)]
 
@@ -261,7 +261,7 @@ bind-address = "{self.host}:{self.rpc_port}"
 
     def _query(self, parameters: dict[str, str], *, post: bool = False) -> str:
         encoded = urllib.parse.urlencode(parameters)
-        request = urllib.request.Request(  # noqa: S310 - loopback, http
+        request = urllib.request.Request(
             f"{self.url}/query?{encoded}", method="POST" if post else "GET", headers={"Accept": "application/csv"}
         )
         try:
