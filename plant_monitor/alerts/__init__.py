@@ -1,0 +1,1 @@
+"""Alerts: which exceedance opens, grows or ends one (pure), and how people are told (edge)."""
