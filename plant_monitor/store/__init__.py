@@ -1,0 +1,1 @@
+"""Where readings are kept: the journal, InfluxDB, or memory, behind one ReadingSource."""
