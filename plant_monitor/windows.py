@@ -7,6 +7,7 @@ shifts by half an hour has one short hour.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -32,6 +33,26 @@ def rfc3339(time_ms: int, zone: ZoneInfo) -> str:
     """RFC 3339 with the zone's offset; milliseconds only where there are any."""
     moment = datetime.fromtimestamp(time_ms // 1000, UTC) + timedelta(milliseconds=time_ms % 1000)
     return moment.astimezone(zone).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds")
+
+
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def parse_rfc3339(text: str) -> int:
+    """ms UTC of an RFC 3339 time with offset, cut to ms (down, also before 1970).
+
+    Raises
+    ------
+    ValueError  another format, no offset, or a date or time that does not exist (so also second 60)
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("no RFC 3339 time with offset, such as 2026-10-01T08:00:00+08:00")
+    return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)
