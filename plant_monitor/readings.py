@@ -138,6 +138,15 @@ class Finding:
     severity: str = field(default="info")  # info | warning | blocking
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A stretch of a series in which readings came or changed; both times inclusive."""
+
+    series: int  # index into Plant.series
+    first_ms: int
+    last_ms: int
+
+
 class ReadingSource(Protocol):
     """Where evaluations and bills read from: the journal, InfluxDB, or a file in memory.
 

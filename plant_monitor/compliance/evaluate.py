@@ -23,6 +23,7 @@ from plant_monitor.compliance.limits import (
     MET,
     VERDICTS,
     Judged,
+    VerdictArray,
     applied_limits,
     exceeded,
     judge,
@@ -57,12 +58,13 @@ class Evaluation:
     daily_headroom: Headroom
 
 
-def evaluate(plant: Plant, readings: Readings, windows: Windows) -> Evaluation:
+def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: int | None = None) -> Evaluation:
     """Means, verdicts, episodes and headroom of the plant over the windows.
 
     ``readings`` in order of acceptance (of several of one instant the last wins), also those around
     the windows that hold into them: for each series its neighbours, for a totaliser the neighbouring
-    *valid* registers, however far.
+    *valid* registers, however far. ``until_ms``: a window that ends later is still running, so its
+    verdict so far is shown but opens, grows and ends no episode; None: all windows are over.
 
     Rule: design §5.
     """
@@ -80,7 +82,7 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows) -> Evaluation:
             result = _judge_series(plant, point, series, own[series.parameter], curve, windows)
             hourly.append(_hourly_rows(result, volume, labels, windows))
             daily.append(_daily_rows(result, volume, labels))
-            found.extend(_episodes(result, windows))
+            found.extend(_episodes(result, windows, until_ms))
             findings.extend(_findings(result, curve, volume, windows))
     headroom = daily_headroom(plant, curves, windows)
     return Evaluation(
@@ -238,7 +240,7 @@ def _interleave(
     return Table({name: columns[name] for name in names})
 
 
-def _episodes(result: _SeriesResult, windows: Windows) -> list[Episode]:
+def _episodes(result: _SeriesResult, windows: Windows, until_ms: int | None) -> list[Episode]:
     found = []
     for one in result.judged:
         limit, series = one.limit, result.series
@@ -246,11 +248,20 @@ def _episodes(result: _SeriesResult, windows: Windows) -> list[Episode]:
         if one.episodes_over_hours:
             day = windows.hour_day
             bounds = limit.lower[day], limit.upper[day]
-            found.extend(episodes(key, one.hour_value, *bounds, one.hour_verdict, windows.hour_edges))
+            verdict = _of_ended(one.hour_verdict, windows.hour_edges, until_ms)
+            found.extend(episodes(key, one.hour_value, *bounds, verdict, windows.hour_edges))
         else:
             bounds = limit.lower, limit.upper
-            found.extend(episodes(key, one.day_value, *bounds, one.day_verdict, windows.day_edges))
+            verdict = _of_ended(one.day_verdict, windows.day_edges, until_ms)
+            found.extend(episodes(key, one.day_value, *bounds, verdict, windows.day_edges))
     return sorted(found, key=lambda e: (e.start_ms, e.limit_set, e.statistic))
+
+
+def _of_ended(verdict: VerdictArray, edges: IntArray, until_ms: int | None) -> VerdictArray:
+    """The verdicts, with windows that still run as undecided."""
+    if until_ms is None:
+        return verdict
+    return np.where(edges[1:] <= until_ms, verdict, INSUFFICIENT_DATA).astype(np.int8)
 
 
 def _findings(result: _SeriesResult, curve: FlowCurve, volume: _Volume, windows: Windows) -> list[Finding]:

@@ -1,0 +1,100 @@
+"""The use cases: what the product does with a plant's readings, short enough to read top to bottom.
+
+    readings --evaluate_days--> verdicts, episodes --exceedances--> alerts
+    readings --bill_period----> statement
+
+Readings come from any :class:`~plant_monitor.readings.ReadingSource`: the journal, InfluxDB, a file.
+The work itself is done by the pure packages ``compliance``, ``allocation`` and ``alerts.lifecycle``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from plant_monitor.alerts.lifecycle import Exceedance
+from plant_monitor.allocation.split import CostItem
+from plant_monitor.allocation.statement import Period, Statement, bill
+from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.plant import VOLUME, Plant
+from plant_monitor.readings import Readings, ReadingSource, Touched
+from plant_monitor.windows import local_day, local_windows
+
+
+def readings_around(plant: Plant, source: ReadingSource, start_ms: int, end_ms: int) -> Readings:
+    """All readings of ``[start_ms, end_ms)`` and those outside that hold into it.
+
+    That is one neighbour on each side of every series, and for a totaliser the next *valid* register on
+    each side however far, since the slope between them stands in for a flow that is missing.
+    """
+    parts = []
+    for index, series in enumerate(plant.series):
+        registers = series.parameter == VOLUME
+        parts.append(source.before(index, start_ms, valid=registers))
+        parts.append(source.read(index, start_ms, end_ms))
+        parts.append(source.after(index, end_ms, valid=registers))
+    return Readings.concat(parts)
+
+
+def days_with_readings(plant: Plant, source: ReadingSource) -> tuple[date, date] | None:
+    """The local days of the first and of the last accepted reading; None where there is none."""
+    extent = source.extent()
+    if extent is None:
+        return None
+    return local_day(extent[0], plant.zone), local_day(extent[1], plant.zone)
+
+
+def evaluate_days(plant: Plant, source: ReadingSource, first: date, last: date) -> Evaluation:
+    """Verdicts of the local days ``first`` … ``last``; the same bits as in an evaluation of more days."""
+    windows = local_windows(first, last, plant.zone)
+    if not windows.days:
+        return evaluate(plant, Readings.empty(), windows)
+    return evaluate(plant, readings_around(plant, source, windows.start_ms, windows.end_ms), windows)
+
+
+def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem]) -> Statement:
+    """The statement of a month or quarter."""
+    readings = readings_around(plant, source, period.start_ms, period.end_ms)
+    return bill(plant, readings, period, costs)
+
+
+def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched]) -> tuple[date, date] | None:
+    """The local days whose results may differ once these readings are in; None for no reading.
+
+    A reading changes how long its neighbours hold, at most twice the interval away; a register changes
+    the slope up to the next valid registers.
+    """
+    bounds: list[int] = []
+    for one in touched:
+        series = plant.series[one.series]
+        reach = 2 * (series.interval_ms or 0)
+        start, end = one.first_ms - reach, one.last_ms + reach
+        if series.parameter == VOLUME:
+            previous = source.before(one.series, one.first_ms, valid=True)
+            following = source.after(one.series, one.last_ms + 1, valid=True)
+            start = int(previous.time[0]) if len(previous) else one.first_ms
+            end = int(following.time[0]) if len(following) else one.last_ms
+        bounds += [start, end]
+    if not bounds:
+        return None
+    return local_day(min(bounds), plant.zone), local_day(max(bounds), plant.zone)
+
+
+def exceedances(evaluation: Evaluation) -> list[Exceedance]:
+    """The episodes of an evaluation, as what alerts are opened for."""
+    return [
+        Exceedance(
+            point=e.point,
+            parameter=e.parameter,
+            limit_set=e.limit_set,
+            statistic=str(e.statistic),
+            start_ms=e.start_ms,
+            end_ms=e.end_ms,
+            windows=e.windows,
+            peak=e.peak,
+            limit=e.limit,
+            peak_ratio=e.peak_ratio,
+            ongoing=e.ongoing,
+        )
+        for e in evaluation.episodes
+    ]
