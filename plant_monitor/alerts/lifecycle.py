@@ -217,8 +217,8 @@ def assess(known: Sequence[Alert], found: Sequence[Exceedance], covered: Span, n
     ``known`` are the alerts that are not closed, and those closed ones whose episodes may reach into
     ``covered``. At most one change per key, in the order of the keys.
 
-    An episode that a closed alert has gathered opens nothing again, unless it has gone on since: then a
-    new alert opens, so closing never silences what continues. Applied twice, nothing changes.
+    An episode that closed alerts have gathered opens nothing again, unless it now reaches beyond what they
+    knew: then a new alert opens, so closing never silences what continues. Applied twice, nothing changes.
     """
     by_key: dict[Key, list[Exceedance]] = {}
     for episode in (replace(e, seen_ms=covered.end_ms) for e in found):
@@ -239,7 +239,12 @@ def assess(known: Sequence[Alert], found: Sequence[Exceedance], covered: Span, n
 
 
 def _dealt_with(episode: Exceedance, closed: Iterable[Exceedance]) -> bool:
-    return any(_overlap(episode, c) and episode.end_ms <= c.end_ms for c in closed)
+    """True where the closed episodes, put together, cover all of this one."""
+    reached = episode.start_ms
+    for one in _sorted(c for c in closed if _overlap(episode, c)):
+        if one.start_ms <= reached:
+            reached = max(reached, one.end_ms)
+    return reached >= episode.end_ms
 
 
 def _overlap(a: Exceedance, b: Exceedance) -> bool:
