@@ -1,0 +1,169 @@
+"""The bill of one period: readings → volumes and loads → shares and tariff lines → statement.
+
+Read :func:`bill` from top to bottom. What was measured (:class:`Usage`) and what is charged for it
+(:func:`settle`) are apart, so that a what-if bills other volumes or strengths by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from plant_monitor.allocation.costs import cost_problems, equivalent_parameters, tariff_problems
+from plant_monitor.allocation.exact import EQUIVALENT_PLACES, KG_PLACES, M3_PLACES, to_places
+from plant_monitor.allocation.findings import (
+    BillFinding,
+    difference_findings,
+    load_findings,
+    mean_findings,
+    volume_findings,
+    zero_weights,
+)
+from plant_monitor.allocation.loads import equivalents
+from plant_monitor.allocation.period import Period
+from plant_monitor.allocation.split import (
+    CAPACITY_SHARE,
+    DIRECT_PREFIX,
+    EQUAL,
+    LOAD,
+    LOAD_PREFIX,
+    VOLUME_BASIS,
+    CostItem,
+    split,
+)
+from plant_monitor.allocation.tariff import TARIFF_BASIS, TariffLine, tariff_lines
+from plant_monitor.allocation.usage import (
+    Difference,
+    Usage,
+    capacity_shares,
+    measure,
+    needed_parameters,
+    unmetered_difference,
+)
+from plant_monitor.errors import InputError
+from plant_monitor.plant import Plant
+from plant_monitor.readings import Readings
+
+#: Changes whenever the same inputs would give another figure. Statements name it.
+RULE_VERSION = "bill-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One cost item or tariff line over all members, by member id.
+
+    ``quantities`` carry their decimals, None = none · ``shares`` empty for tariff lines ·
+    ``fallback`` the basis that stood in because all weights were zero
+    """
+
+    item: str
+    basis: str
+    unit: str
+    quantities: dict[str, Decimal | None]
+    amounts_fen: dict[str, int]
+    shares: dict[str, Fraction] = field(default_factory=dict)
+    fallback: str = ""
+    note: str = ""
+    details: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def total_fen(self) -> int:
+        """Exactly the cost item's amount, or the sum of the tariff line."""
+        return sum(self.amounts_fen.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A draft statement: every figure and what it rests on. Its files are made by ``documents``."""
+
+    plant: Plant
+    period: Period
+    usage: Usage
+    difference: Difference | None
+    measured_litres: dict[str, int]  # estimates included
+    billed_litres: dict[str, int]  # with the part of the unmetered difference
+    items: tuple[Item, ...]  # cost items in their order, then tariff lines
+    findings: tuple[BillFinding, ...]
+    rule_version: str = RULE_VERSION
+
+    def member_total_fen(self, member: str) -> int:
+        """What a member pays in all."""
+        return sum(i.amounts_fen[member] for i in self.items)
+
+    @property
+    def total_fen(self) -> int:
+        """What all members pay together."""
+        return sum(i.total_fen for i in self.items)
+
+
+def bill(plant: Plant, readings: Readings, period: Period, costs: Sequence[CostItem]) -> Statement:
+    """The draft statement of a period.
+
+    ``readings`` in order of acceptance, as many as there are: at least those of the period, per series the
+    last before it and the first after it, and per totaliser the last *valid* register before it and the
+    first after it.
+
+    Raises
+    ------
+    InputError  a cost item or a tariff rule cannot be billed; carries all problems
+    """
+    problems = [*tariff_problems(plant), *(problem for _, problem in cost_problems(plant, costs))]
+    if problems:
+        raise InputError("the bill cannot be made", problems)
+    parameters = needed_parameters(plant, costs)
+    usage = measure(plant, readings, period, parameters)
+    return settle(plant, period, costs, usage)
+
+
+def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage) -> Statement:
+    """What each member pays for a usage: shares of the costs, then the tariff's lines."""
+    measured = usage.litres(plant)
+    difference = unmetered_difference(plant, usage, measured)
+    billed = {m: litres + (difference.parts[m] if difference else 0) for m, litres in measured.items()}
+    means = {p: {m: load.mean_mg_l for m, load in loads.items()} for p, loads in usage.loads.items()}
+    items = [_cost_item(plant, cost, usage, billed) for cost in costs]
+    items += [_tariff_item(line) for line in tariff_lines(plant, period.months, billed, means)]
+    findings = [
+        *volume_findings(plant, period, usage),
+        *difference_findings(plant, difference),
+        *mean_findings(usage),
+        *load_findings(plant, costs, usage, billed),
+        *(zero_weights(i.item, i.fallback) for i in items if i.fallback),
+    ]
+    return Statement(plant, period, usage, difference, measured, billed, tuple(items), tuple(findings))
+
+
+def _cost_item(plant: Plant, cost: CostItem, usage: Usage, billed: Mapping[str, int]) -> Item:
+    """A cost item, split by its basis."""
+    weights, quantities, unit = _weights(plant, cost.basis, usage, billed)
+    parts = split(cost.amount_fen, weights, capacity_shares(plant))
+    return Item(cost.item, cost.basis, unit, quantities, parts.parts, parts.shares, parts.fallback, cost.note)
+
+
+def _weights(
+    plant: Plant, basis: str, usage: Usage, billed: Mapping[str, int]
+) -> tuple[Mapping[str, int | Fraction], dict[str, Decimal | None], str]:
+    """Weights by member, and the quantities and unit in which people read them."""
+    members = [m.id for m in plant.members]
+    if basis == VOLUME_BASIS:
+        return billed, {m: to_places(Fraction(billed[m], 1000), M3_PLACES) for m in members}, "m3"
+    if basis == LOAD:
+        counting = [usage.loads[p] for p in equivalent_parameters(plant)]
+        weights = {m: equivalents({loads[m].parameter: loads[m].grams for loads in counting}) for m in members}
+        return weights, {m: to_places(weights[m], EQUIVALENT_PLACES) for m in members}, "equivalent"
+    if basis.startswith(LOAD_PREFIX):
+        grams = {m: load.grams for m, load in usage.loads[basis.removeprefix(LOAD_PREFIX)].items()}
+        return grams, {m: to_places(Fraction(grams[m], 1000), KG_PLACES) for m in members}, "kg"
+    if basis == CAPACITY_SHARE:
+        return capacity_shares(plant), {m.id: m.capacity_share or Decimal(0) for m in plant.members}, "share"
+    if basis == EQUAL:
+        return dict.fromkeys(members, 1), dict.fromkeys(members, Decimal(1)), "member"
+    payer = basis.removeprefix(DIRECT_PREFIX)
+    return {m: int(m == payer) for m in members}, dict.fromkeys(members), ""
+
+
+def _tariff_item(line: TariffLine) -> Item:
+    """A tariff line in the shape of a cost item."""
+    return Item(line.item, TARIFF_BASIS, line.unit, dict(line.quantities), line.amounts_fen, details=line.details)
