@@ -16,6 +16,7 @@ from typing import Any
 from oracle.timeline import (
     CONCENTRATION,
     FLOW,
+    HOUR,
     LOAD,
     NOISE,
     Piece,
@@ -374,7 +375,7 @@ def episode(plant: Plant, run: Sequence[tuple[int, int, Out]], value_column: str
 
 
 def headroom_row(plant: Plant, day: date, pieces: dict[str, list[Piece]], hours: Sequence[tuple[int, int]]) -> Out:
-    """One row of headroom.csv. Reading: of an hour cut short, the m3 that flowed in it count as they are."""
+    """One row of headroom.csv. Reading: in m³/h also of an hour that is cut short."""
     points = [plant.point_by_id[plant.inlet]] if plant.inlet is not None else list(plant.outfalls)
 
     def inflow(start: int, end: int) -> Fraction | None:
@@ -391,6 +392,8 @@ def headroom_row(plant: Plant, day: date, pieces: dict[str, list[Piece]], hours:
         known_ms = 0
     share = Fraction(known_ms, end - start)
     total = inflow(start, end)
+    hourly = [(inflow(*h), Fraction(h[1] - h[0], HOUR)) for h in hours]
+    rates = [volume / length for volume, length in hourly if volume is not None]
     capacity = exact(plant.capacity_m3_d)
     told = share >= ENOUGH and total is not None
     return {
@@ -399,7 +402,7 @@ def headroom_row(plant: Plant, day: date, pieces: dict[str, list[Piece]], hours:
         "capacity_m3": capacity,
         "headroom_m3": capacity - total if told else None,
         "used_share": total / capacity if told and capacity else None,
-        "peak_m3_h": max((v for v in (inflow(*h) for h in hours) if v is not None), default=None),
+        "peak_m3_h": max(rates, default=None),
         "valid_share": share,
     }
 
