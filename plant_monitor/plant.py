@@ -111,12 +111,11 @@ class Limit:
     clause: str = ""
     source: str = ""
     verified: bool = True  # False: the number was not seen in the text of the standard
+    note: str = ""  # what a reader of the limit should know
 
     def in_force(self, day: date) -> bool:
         """True where the limit applies on ``day`` (which of several does: ``limit_for``)."""
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)

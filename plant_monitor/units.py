@@ -33,6 +33,11 @@ _UNITS: dict[str, tuple[str, Fraction]] = {
 }
 
 
+def known() -> tuple[str, ...]:
+    """The units of the table, kind by kind."""
+    return tuple(_UNITS)
+
+
 def kind(unit: str) -> str:
     """The kind of quantity (``concentration``, ``flow``, ``volume``, ``load``), or the unit itself."""
     return _UNITS[unit][0] if unit in _UNITS else unit

@@ -1,0 +1,1 @@
+"""Files in and out: plant.yaml, limit sets, readings, costs (edge)."""

@@ -1,0 +1,203 @@
+"""From the checked model of plant.yaml to the records everyone else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from plant_monitor.config.check_devices import BIT_TABLES, bound_point, broker, host_port
+from plant_monitor.config.check_limits import statistic_of
+from plant_monitor.config.draft import unit_of
+from plant_monitor.config.schema import (
+    LimitSection,
+    LimitSetSection,
+    ModbusSection,
+    MqttSection,
+    NameSection,
+    ParameterSection,
+    PlantFile,
+    PointSection,
+    RegisterSection,
+    StoreSection,
+    TariffSection,
+)
+from plant_monitor.plant import (
+    FLOW,
+    Channel,
+    InfluxSettings,
+    Limit,
+    LimitSet,
+    Member,
+    ModbusDevice,
+    MqttStation,
+    Name,
+    Notify,
+    Plant,
+    Point,
+    RegisterFraction,
+    RegisterReading,
+    Represents,
+    Role,
+    Series,
+    Statistic,
+    StrengthStep,
+    Tariff,
+)
+
+Secret = Callable[[str | None], str | None]
+
+_NO_FLOW_BELOW = 0.1  # m3/h (design §4.1)
+
+
+def plant_record(
+    file: PlantFile, shipped: Mapping[str, LimitSetSection], secret: Secret, *, digest: str, text: str
+) -> Plant:
+    """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name."""
+    plant = file.plant
+    return Plant(
+        id=plant.id,
+        name=_name(plant.name),
+        zone=ZoneInfo(plant.timezone),
+        capacity_m3_d=plant.capacity_m3_d,
+        members=tuple(Member(m.id, _name(m.name), m.capacity_share, m.quota_m3_d) for m in file.members),
+        points=tuple(_point(p) for p in file.points),
+        limit_sets=tuple(_limit_set(s) for s in (*shipped.values(), *file.limit_sets)),
+        inlet=plant.inlet,
+        effluent=plant.effluent,
+        operator=None if plant.operator is None else _name(plant.operator),
+        design_load_kg_d=tuple(plant.design_load_kg_d.items()),
+        devices=tuple(_device(d, secret) for d in file.devices),
+        influxdb=_influx(file.store, secret),
+        read_from=file.store.read_from,
+        tariff=_tariff(file.tariff),
+        notify=Notify(_channels(file, secret), file.notify.language),
+        digest=digest,
+        source_text=text,
+    )
+
+
+def _name(name: NameSection) -> Name:
+    return Name(name.zh, name.en)
+
+
+def _point(point: PointSection) -> Point:
+    return Point(
+        id=point.id,
+        role=Role(point.role),
+        series=tuple(_series(point.id, parameter, s) for parameter, s in point.parameters.items()),
+        member=point.member,
+        limits=tuple(point.limits),
+        name=None if point.name is None else _name(point.name),
+    )
+
+
+def _series(point: str, parameter: str, series: ParameterSection) -> Series:
+    below = series.no_flow_below
+    return Series(
+        point=point,
+        parameter=parameter,
+        unit=unit_of(parameter, series.unit) or "",
+        interval_ms=series.interval,
+        represents=Represents(series.represents),
+        no_flow_below_m3_h=_NO_FLOW_BELOW if below is None or parameter != FLOW else float(below),
+        rollover=series.rollover,
+        resolution=series.resolution or Decimal(1),
+        max_rate_m3_h=series.max_rate_m3_h,
+    )
+
+
+def _limit_set(limit_set: LimitSetSection) -> LimitSet:
+    title = Name(limit_set.id, limit_set.id) if limit_set.title is None else _name(limit_set.title)
+    source = limit_set.source or ""
+    return LimitSet(limit_set.id, title, source, tuple(_limit(x, source) for x in limit_set.limits))
+
+
+def _limit(limit: LimitSection, source: str) -> Limit:
+    return Limit(
+        parameter=limit.parameter,
+        statistic=Statistic(statistic_of(limit)),
+        lower=None if limit.lower is None else float(limit.lower),
+        upper=None if limit.upper is None else float(limit.upper),
+        unit=limit.unit,
+        valid_from=limit.valid_from,
+        valid_to=limit.valid_to,
+        clause=limit.clause or "",
+        source=limit.source or source,
+        verified=limit.verified,
+        note=limit.note or "",
+    )
+
+
+def _device(device: ModbusSection | MqttSection, secret: Secret) -> ModbusDevice | MqttStation:
+    return _modbus(device) if isinstance(device, ModbusSection) else _mqtt(device, secret)
+
+
+def _modbus(device: ModbusSection) -> ModbusDevice:
+    host, port = host_port(device.address) or ("", 0)
+    readings = tuple(_reading(r, r.point or device.point or "") for r in device.readings)
+    return ModbusDevice(device.id, host, port, device.unit_id, device.poll, readings, device.timeout)
+
+
+def _reading(reading: RegisterSection, point: str) -> RegisterReading:
+    part = reading.fraction
+    return RegisterReading(
+        point=point,
+        parameter=reading.parameter,
+        table=reading.table,
+        register=reading.register_,
+        type="bool" if reading.table in BIT_TABLES else str(reading.type),
+        order=reading.order,
+        scale=float(reading.scale),
+        offset=float(reading.offset),
+        fraction=None if part is None else RegisterFraction(part.register_, part.type, part.order, float(part.scale)),
+    )
+
+
+def _mqtt(station: MqttSection, secret: Secret) -> MqttStation:
+    host, port, tls = broker(station.broker) or ("", 0, False)
+    return MqttStation(
+        id=station.id,
+        host=host,
+        port=port,
+        tls=tls,
+        topic=station.topic,
+        payload=station.payload,
+        point=bound_point(station.topic, station.point),
+        username=station.username,
+        password=secret(station.password),
+    )
+
+
+def _influx(store: StoreSection, secret: Secret) -> InfluxSettings | None:
+    influx = store.influxdb
+    if influx is None:
+        return None
+    return InfluxSettings(
+        url=influx.url,
+        api=influx.api,
+        org=influx.org or "",
+        bucket=influx.bucket,
+        results_bucket=influx.results_bucket,
+        token=secret(influx.token),
+        username=influx.username,
+        password=secret(influx.password),
+    )
+
+
+def _tariff(tariff: TariffSection) -> Tariff:
+    return Tariff(
+        volume_price_yuan_m3=tariff.volume_price_yuan_m3,
+        fixed_yuan_month=tuple(tariff.fixed_yuan_month.items()),
+        strength_steps=tuple(
+            StrengthStep(s.parameter, s.above, s.step, s.yuan_m3, s.partial_step) for s in tariff.strength_steps
+        ),
+        unmetered_difference=tariff.unmetered_difference,
+    )
+
+
+def _channels(file: PlantFile, secret: Secret) -> tuple[Channel, ...]:
+    found: Iterable[tuple[str, str | None]] = (
+        (c.id, secret(c.url) if c.url.startswith(("env:", "file:")) else c.url) for c in file.notify.channels
+    )
+    return tuple(Channel(id_, url) for id_, url in found if url is not None)

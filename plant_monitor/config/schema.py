@@ -1,0 +1,278 @@
+"""The shape of plant.yaml: every key, its kind of value, its default (design §4.1, §4.6).
+
+Only the shape. What one key means for another is checked in the ``check_*`` modules; the records the
+rest of the product reads are made in ``records.py``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from plant_monitor.config.scalars import (
+    Day,
+    Duration,
+    Flag,
+    Id,
+    NotNegative,
+    NotZero,
+    Number,
+    Plain,
+    Positive,
+    Unit,
+    expected,
+    integer,
+)
+from plant_monitor.config.yaml_tree import Text
+
+RegisterNumber = Annotated[int, integer(0, 65535), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535})]
+UnitId = Annotated[int, integer(0, 255), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 255})]
+RegisterType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
+Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+NumberType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bool"]
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, Text) or not value.startswith(("env:", "file:")) or not value.partition(":")[2].strip():
+        raise expected("env:NAME or file:PATH (a secret never stands in the file itself)")
+    return str(value)
+
+
+Secret = Annotated[str, BeforeValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^(env|file):.+"})]
+
+
+def _none_is_empty(value: Any) -> Any:
+    """``ph:`` with nothing behind it states no keys; it is not another kind of value."""
+    return {} if value is None else value
+
+
+class Section(BaseModel):
+    """A mapping that knows all of its keys: one that is not among them is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NameSection(Section):
+    """A name for people, in both languages."""
+
+    zh: Plain = Field(description="name in Chinese")
+    en: Plain = Field(description="name in English")
+
+
+class PlantSection(Section):
+    """The plant itself."""
+
+    id: Id = Field(description="short name of the plant: MQTT topics, InfluxDB tag")
+    name: NameSection = Field(description="the plant's name")
+    operator: NameSection | None = Field(None, description="the company that runs the plant")
+    timezone: Plain = Field(description="IANA zone whose days and hours are reported, as Asia/Shanghai")
+    capacity_m3_d: Positive = Field(description="design capacity, m3/d")
+    inlet: Id | None = Field(
+        None, description="point whose flow is the plant's inflow; omitted: the sum of the outfalls"
+    )
+    effluent: Id | None = Field(None, description="point where the plant discharges")
+    design_load_kg_d: dict[Id, Positive] = Field({}, description="design load by parameter, kg/d")
+
+
+class MemberSection(Section):
+    """A member company."""
+
+    id: Id = Field(description="short name of the member; ties in bills go to the smaller id; not TOTAL")
+    name: NameSection = Field(description="the company's name")
+    capacity_share: NotNegative | None = Field(
+        None, description="relative share of the capacity; the sum need not be 1"
+    )
+    quota_m3_d: NotNegative | None = Field(None, description="agreed volume, m3/d")
+
+
+class ParameterSection(Section):
+    """One parameter measured at a point: a series."""
+
+    unit: Unit | None = Field(None, description="unit of the values; may be omitted for parameters known by name")
+    interval: Duration | None = Field(
+        None, description="time between two readings (10s, 1m, 1h); required except for volume"
+    )
+    represents: Literal["before", "after"] = Field(
+        "after", description="a reading speaks for the time after it, or for the period that ends with it (before)"
+    )
+    no_flow_below: NotNegative | None = Field(
+        None, description="flow only: m3/h; at or below, nothing is discharged (0.1)"
+    )
+    rollover: Positive | None = Field(
+        None, description="volume only: where the register starts again at 0, in its unit"
+    )
+    resolution: Positive | None = Field(None, description="volume only: smallest step of the register, in its unit (1)")
+    max_rate_m3_h: Positive | None = Field(
+        None, description="volume only: the largest believable rate, m3/h (4 · capacity_m3_d / 24)"
+    )
+
+
+class PointSection(Section):
+    """A monitoring point."""
+
+    id: Id = Field(description="short name of the point")
+    name: NameSection | None = Field(None, description="the point's name for people")
+    role: Literal["outfall", "inlet", "effluent", "process"] = Field(description="what the point is for")
+    member: Id | None = Field(None, description="outfalls only: whose outfall it is")
+    limits: list[Id] = Field([], description="ids of the limit sets that apply here")
+    parameters: dict[Id, Annotated[ParameterSection, BeforeValidator(_none_is_empty)]] = Field(
+        description="what is measured here, by parameter key"
+    )
+
+
+class LimitSection(Section):
+    """One dated limit."""
+
+    parameter: Id = Field(description="parameter key")
+    lower: Number | None = Field(None, description="not below; lower, upper or both")
+    upper: Number | None = Field(None, description="not above")
+    unit: Unit | None = Field(None, description="unit of the bounds; omitted: that of the series (daily_load: kg/d)")
+    statistic: Literal["daily_mean", "hourly_mean", "hourly_median", "daily_load", "monthly_mean"] | None = Field(
+        None, description="what is compared (daily_mean; for ph hourly_median, and nothing else)"
+    )
+    valid_from: Day | None = Field(None, description="first day in force; of several, the latest one counts")
+    valid_to: Day | None = Field(None, description="last day in force")
+    clause: Plain | None = Field(None, description="clause of the source")
+    source: Plain | None = Field(None, description="where the number stands; omitted: the source of the set")
+    verified: Flag = Field(True, description="false: the number was not seen in the text of the standard")
+    note: Plain | None = Field(None, description="what a reader of the limit should know")
+
+
+class LimitSetSection(Section):
+    """A limit set: a standard, a permit, an agreement."""
+
+    id: Id = Field(description="short name of the set; not one of those shipped")
+    title: NameSection | None = Field(None, description="the set's title; omitted: its id")
+    source: Plain | None = Field(None, description="the document the limits stand in")
+    limits: list[LimitSection] = Field(description="the limits")
+
+
+class FractionSection(Section):
+    """The fraction part of a totaliser that counts in an integer and a fraction register."""
+
+    register_: RegisterNumber = Field(alias="register", description="first register of the fraction, from 0")
+    type: RegisterType = Field(description="type of the fraction")
+    order: Order = Field("ABCD", description="byte order of the fraction")
+    scale: NotZero = Field(Decimal(1), description="factor from the fraction to the unit of the series")
+
+
+class RegisterSection(Section):
+    """One series in the registers of a device."""
+
+    point: Id | None = Field(None, description="point of the series; omitted: the point of the device")
+    parameter: Id = Field(description="parameter of the series")
+    table: Literal["holding", "input", "coil", "discrete"] = Field("holding", description="which table to read")
+    register_: RegisterNumber = Field(
+        alias="register", description="first register, from 0 as on the wire; 0x… allowed"
+    )
+    type: NumberType | None = Field(None, description="type of the value; coils and discrete inputs are bool")
+    order: Order = Field("ABCD", description="byte order: ABCD big-endian, CDAB low word first, BADC, DCBA")
+    scale: NotZero = Field(Decimal(1), description="value = register · scale + offset")
+    offset: Number = Field(Decimal(0), description="value = register · scale + offset")
+    fraction: FractionSection | None = Field(None, description="fraction register that is added to an integer one")
+
+
+class ModbusSection(Section):
+    """A Modbus TCP device."""
+
+    id: Id = Field(description="short name of the device")
+    protocol: Literal["modbus-tcp"] = Field(description="modbus-tcp")
+    address: Plain = Field(description="host:port")
+    unit_id: UnitId = Field(1, description="unit id (slave address)")
+    poll: Duration = Field(
+        10_000, description="retry pace and lower bound; a series is read once per its interval (10s)"
+    )
+    timeout: Duration = Field(3_000, description="how long to wait for an answer (3s)")
+    point: Id | None = Field(None, description="point of the readings that name none")
+    readings: list[RegisterSection] = Field(min_length=1, description="what to read")
+
+
+class MqttSection(Section):
+    """A source of readings over MQTT."""
+
+    id: Id = Field(description="short name of the source")
+    protocol: Literal["mqtt"] = Field(description="mqtt")
+    broker: Plain = Field(description="mqtt://host:port, mqtts:// for TLS")
+    topic: Plain = Field(description="topic filter; + for one level")
+    point: Plain | None = Field(
+        None, description="a point id, or {1}, {2} … for the levels that + stands for; omitted: {1} if there is one +"
+    )
+    payload: Literal["readings"] = Field("readings", description="format of the messages: readings")
+    username: Plain | None = Field(None, description="user of the broker")
+    password: Secret | None = Field(None, description="env:NAME or file:PATH")
+
+
+Device = Annotated[ModbusSection | MqttSection, Field(discriminator="protocol")]
+
+
+class InfluxSection(Section):
+    """The InfluxDB that readings are forwarded to."""
+
+    url: Plain = Field(description="http:// or https:// address")
+    api: Literal["v1", "v2"] = Field("v2", description="v2 (2.x, 3.x, 1.8+: token) or v1 (1.x: user and password)")
+    org: Plain | None = Field(None, description="v2: organisation")
+    bucket: Plain = Field("readings", description="bucket of the readings; v1: database")
+    results_bucket: Plain = Field("results", description="bucket of the results; v1: database")
+    token: Secret | None = Field(None, description="v2: env:NAME or file:PATH")
+    username: Plain | None = Field(None, description="v1: user")
+    password: Secret | None = Field(None, description="v1: env:NAME or file:PATH")
+
+
+class StoreSection(Section):
+    """Where readings go besides the journal."""
+
+    influxdb: InfluxSection | None = Field(None, description="forward readings and results to an InfluxDB")
+    read_from: Literal["journal", "influxdb"] = Field(
+        "journal", description="where API, evaluation and bills read from"
+    )
+
+
+class StrengthSection(Section):
+    """A surcharge by strength."""
+
+    parameter: Id = Field(description="parameter, a mass per volume")
+    above: NotNegative = Field(description="threshold, in the unit of the series")
+    step: Positive = Field(description="size of a step, in the unit of the series")
+    yuan_m3: NotNegative = Field(description="yuan per m3 and step")
+    partial_step: Literal["ceil", "floor", "proportional"] = Field("ceil", description="what a part of a step counts")
+
+
+class TariffSection(Section):
+    """Prices on top of the shared costs."""
+
+    volume_price_yuan_m3: NotNegative | None = Field(None, description="yuan per m3 billed")
+    fixed_yuan_month: dict[Id, Number] = Field({}, description="yuan per month, by member")
+    strength_steps: list[StrengthSection] = Field([], description="surcharges on the flow-weighted mean")
+    unmetered_difference: Literal["report", "proportional", "equal"] = Field(
+        "report", description="what happens to inlet − Σ outfalls"
+    )
+
+
+class ChannelSection(Section):
+    """A way to reach people."""
+
+    id: Id = Field(description="short name of the channel")
+    url: Plain = Field(description="console:, folder:PATH, an Apprise URL, or env:NAME / file:PATH that holds one")
+
+
+class NotifySection(Section):
+    """Who is told of what."""
+
+    channels: list[ChannelSection] = Field([], description="ways to reach people, in the order they are tried")
+    language: Literal["zh", "en", "both"] = Field("zh", description="language of the messages")
+
+
+class PlantFile(Section):
+    """plant.yaml."""
+
+    plant: PlantSection = Field(description="the plant itself")
+    members: list[MemberSection] = Field([], description="the member companies")
+    points: list[PointSection] = Field(description="the monitoring points")
+    limit_sets: list[LimitSetSection] = Field([], description="limit sets besides those shipped")
+    templates: dict[Id, dict[str, Any]] = Field({}, description="keys that devices with `template:` share")
+    devices: list[Device] = Field([], description="where readings come from")
+    store: StoreSection = Field(StoreSection(), description="omit for the journal alone")
+    tariff: TariffSection = Field(TariffSection(), description="prices on top of the shared costs")
+    notify: NotifySection = Field(NotifySection(), description="channels of the alerts")
