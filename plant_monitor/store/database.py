@@ -19,6 +19,7 @@ from plant_monitor.errors import StoreError, StoreUnavailable
 
 # What the file system says the file is: device and inode of the database and of its WAL.
 Identity = tuple[int, int, int, int]
+Check = Callable[[sqlite3.Connection, Path], None]
 Prepare = Callable[[sqlite3.Connection], None]
 
 WAL_PAGES = 1000  # the writer checkpoints, without waiting, once the WAL holds that many pages
@@ -29,18 +30,19 @@ IDLE_READERS = 8  # read connections kept open for the next reader
 
 
 class Database:
-    """The file at ``path``; ``prepare`` is called with each new writing connection, in a transaction.
+    """The file at ``path``. With each new writing connection ``check`` is called before anything is done to
+    the file, then ``prepare`` in a transaction; for reading only, ``check`` once.
 
     Raises
     ------
     StoreUnavailable  another process writes the file, or it cannot be opened
-    StoreError        it is not what ``prepare`` takes it for
+    StoreError        ``check`` does not know what it is
     """
 
-    def __init__(self, path: Path, prepare: Prepare, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, check: Check, prepare: Prepare, *, read_only: bool = False) -> None:
         self.path = path
         self._wal = path.with_name(path.name + "-wal")
-        self._prepare = prepare
+        self._check, self._prepare = check, prepare
         self._lock = threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._identity: Identity | None = None
@@ -52,6 +54,8 @@ class Database:
         if read_only:
             if not path.exists():
                 raise StoreError(f"{path}: there is no journal here, expected one that import or run has made")
+            with self.reading() as connection:
+                check(connection, path)
         else:
             self._lock_file = _claim(path)
             try:
@@ -130,7 +134,7 @@ class Database:
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
             raise  # a mistake of ours, not a state of the disk
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"journal {self.path}: {error}; nothing was stored, it is tried again") from error
+            raise StoreUnavailable(f"journal {self.path}: {error}") from error
 
     def sizes(self) -> tuple[int, int]:
         """Bytes of the file and of its WAL."""
@@ -145,6 +149,7 @@ class Database:
     def _open_writer(self, mode: str) -> sqlite3.Connection:
         writer = self._connect(mode)
         try:
+            self._check(writer, self.path)
             writer.execute("PRAGMA synchronous=FULL")
             writer.execute("PRAGMA secure_delete=OFF")  # else each freed page is written once more
             writer.execute("PRAGMA cache_size=-16384")

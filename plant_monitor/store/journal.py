@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ import numpy as np
 
 from plant_monitor.errors import StoreError
 from plant_monitor.readings import BoolArray, IntArray, Readings, Refused
-from plant_monitor.store import outbox, rows, schema
+from plant_monitor.store import aside, lookup, outbox, rows, schema
+from plant_monitor.store.aside import Quarantined, Superseded
 from plant_monitor.store.database import Database
 from plant_monitor.store.outbox import BACKFILL, LIVE, OutboxBatch, RefusedPoint
 from plant_monitor.store.repeats import Resolution, resolve
+from plant_monitor.store.sealed import SealedDays, next_slice, overlaid
 
 __all__ = [
     "BACKFILL",
@@ -31,13 +34,13 @@ __all__ = [
     "Appended",
     "Counts",
     "Journal",
+    "OutboxBatch",
     "Quarantined",
+    "RefusedPoint",
     "Superseded",
     "Touched",
     "open_journal",
 ]
-
-_VALID = f"AND mark={ord('N')} AND value IS NOT NULL AND abs(value) <= 1.7976931348623157e308"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,6 @@ class Appended:
     identical: int  # repeats that changed nothing
     superseded: int  # differing second readings of an instant, which stand now
     refused: int  # set aside in quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """What could not be taken as a reading."""
-
-    id: int
-    refused: Refused
-    reinjected_ms: int | None  # when it was taken after all
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """A reading that a differing second one of its instant replaced."""
-
-    series: int  # index into Journal.series
-    time_ms: int
-    value: float
-    mark: int
-    accepted_ms: int
-    replaced_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +107,13 @@ class Journal:
         self.path = path
         self.plant_series = tuple(series)
         self.series = self.plant_series
-        self._keep_outbox = keep_outbox
+        self._keep_outbox, self._read_only = keep_outbox, read_only
         self._ids: IntArray = np.full(len(series), -1, dtype=np.int64)  # file id of each index of ``series``
         self._next_token = 1
-        self._db = Database(path, self._prepare, read_only=read_only)
+        self._next_batch = [0, 0]  # of each priority
+        self._db = Database(path, schema.check, self._prepare, read_only=read_only)
         if read_only:
             with self._db.reading() as connection:
-                schema.check(connection, path)
                 self._load_series(connection)
 
     def close(self) -> None:
@@ -154,31 +136,33 @@ class Journal:
         """
         batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
         with self._db.writing() as connection:
-            done = self._store(connection, batch, accepted_ms)
-            _quarantine(connection, refused)
-            if len(done.stands):
-                self._touch(connection, done.stands)
-                if self._keep_outbox:
-                    outbox.put(connection, done.stands.take(~done.changed), priority)
-                    outbox.put(connection, done.stands.take(done.changed), BACKFILL)
+            done = self._take(connection, batch, accepted_ms, priority)
+            aside.quarantine(connection, refused)
         return Appended(done.new, done.identical, done.superseding, len(refused))
 
+    def _take(self, connection: sqlite3.Connection, batch: Readings, accepted_ms: int, priority: int) -> Resolution:
+        """All that a batch does but for what was refused; to be called first in a transaction."""
+        done = self._store(connection, batch, accepted_ms)
+        if len(done.stands):
+            self._touch(connection, done.stands)
+            if self._keep_outbox:
+                outbox.put(connection, done.stands.take(~done.changed), priority, self._next_batch)
+                outbox.put(connection, done.stands.take(done.changed), BACKFILL, self._next_batch)
+        return done
+
     def _store(self, connection: sqlite3.Connection, batch: Readings, accepted_ms: int) -> Resolution:
-        if rows.insert_new(connection, rows.hot_rows(batch, accepted_ms)) in (len(batch), -1):
+        if not len(batch):
             return _all_new(batch)
-        connection.execute("ROLLBACK")
-        connection.execute("BEGIN IMMEDIATE")
-        known = rows.known_from(rows.standing(connection, batch))
-        done = resolve(batch, accepted_ms, known)
+        days = self._sealed.meeting(batch)
+        if not days:
+            if rows.insert_new(connection, rows.hot_rows(batch, accepted_ms)) == len(batch):
+                return _all_new(batch)
+            connection.execute("ROLLBACK")  # some repeat: begin again, knowing what stands
+            connection.execute("BEGIN IMMEDIATE")
+        hot = rows.known_from(rows.standing(connection, batch))
+        done = resolve(batch, accepted_ms, overlaid([*self._sealed.known(connection, batch, days), hot]))
         rows.put(connection, rows.hot_rows(done.stands, accepted_ms))
-        gone = done.replaced
-        connection.executemany(
-            "INSERT INTO superseded (time, series, value, mark, accepted_ms, replaced_ms) VALUES (?,?,?,?,?,?)",
-            [
-                (*row[:4], accepted, accepted_ms)
-                for row, accepted in zip(rows.hot_rows(gone, 0), done.replaced_accepted_ms.tolist(), strict=False)
-            ],
-        )
+        aside.supersede(connection, done.replaced, done.replaced_accepted_ms, accepted_ms)
         return done
 
     def _touch(self, connection: sqlite3.Connection, changed: Readings) -> None:
@@ -189,45 +173,45 @@ class Journal:
             zip(*(column.tolist() for column in rows.spans(changed)), strict=True),
         )
 
+    def seal(self, before_ms: int) -> int:
+        """Fold the readings before an instant into compressed chunks, in small transactions; how many.
+
+        To be called often (each hour, up to an hour ago): a hot row costs every reader of any series.
+
+        Raises
+        ------
+        StoreUnavailable  what was not sealed yet stays hot, and nothing is lost
+        """
+        count = 0
+        while True:
+            with self._db.writing() as connection:
+                part = next_slice(connection, before_ms)
+                if part is None:
+                    return count
+                count += self._sealed.seal(connection, *part)
+            time.sleep(0.001)  # let an append in that waits for the writer
+
     # -- reading (ReadingSource) -----------------------------------------------------------------
 
     def read(self, series: int, start_ms: int, end_ms: int) -> Readings:
         """Readings with ``start_ms <= time < end_ms``, sorted by time, one per instant."""
-        found = self._id(series)
         with self._db.reading() as connection:
-            hot = connection.execute(
-                "SELECT time, value, mark FROM hot WHERE series=? AND time>=? AND time<? ORDER BY time",
-                (found, start_ms, end_ms),
-            ).fetchall()
-        time, value, mark = zip(*hot, strict=True) if hot else ((), (), ())
-        return Readings.of(time, series, np.array(value, dtype=np.float64), mark)
+            return _of(series, lookup.between(connection, self._id(series, connection), start_ms, end_ms))
 
     def before(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
         """The last reading (or last valid one) with time < ``time_ms``: none or one row."""
-        return self._nearest(series, f"time<? {_VALID if valid else ''} ORDER BY time DESC", time_ms)
+        with self._db.reading() as connection:
+            return _of(series, lookup.last_before(connection, self._id(series, connection), time_ms, valid=valid))
 
     def after(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
         """The first reading (or first valid one) with time >= ``time_ms``: none or one row."""
-        return self._nearest(series, f"time>=? {_VALID if valid else ''} ORDER BY time", time_ms)
-
-    def _nearest(self, series: int, condition: str, time_ms: int) -> Readings:
         with self._db.reading() as connection:
-            row = connection.execute(
-                f"SELECT time, value, mark FROM hot WHERE series=? AND {condition} LIMIT 1",
-                (self._id(series), time_ms),
-            ).fetchone()
-        if row is None:
-            return Readings.empty()
-        return Readings.of(row[0], series, np.nan if row[1] is None else row[1], row[2])
+            return _of(series, lookup.first_after(connection, self._id(series, connection), time_ms, valid=valid))
 
     def extent(self) -> tuple[int, int] | None:
         """Times of the first and the last reading of the plant's series; None where there is none."""
-        ids = self._id_list()
         with self._db.reading() as connection:
-            select = f"SELECT time FROM hot WHERE series IN ({ids}) ORDER BY time"
-            first = connection.execute(f"{select} LIMIT 1").fetchone()
-            last = connection.execute(f"{select} DESC LIMIT 1").fetchone()
-        return None if first is None else (first[0], last[0])
+            return lookup.extent(connection, self._ids[: len(self.plant_series)].tolist())
 
     def has(self, readings: Readings) -> BoolArray:
         """Where a reading of that series and instant stands, whatever its value."""
@@ -243,8 +227,8 @@ class Journal:
     def touched(self, since: int = 0) -> tuple[int, list[Touched]]:
         """What came or changed after the token ``since`` and was not yet reported as done, per series and
         UTC day, and the token that stands for it. A new process starts with 0, so nothing is missed."""
-        index = self._index()
         with self._db.reading() as connection:
+            index = self._index(connection)
             found = connection.execute(
                 "SELECT series, first_ms, last_ms, token FROM touched WHERE token>? ORDER BY series, day", (since,)
             ).fetchall()
@@ -261,45 +245,27 @@ class Journal:
     def quarantine(self, limit: int = 100, *, after_id: int = 0, reinjected: bool = False) -> list[Quarantined]:
         """What was refused, oldest first; with ``reinjected`` also what was taken after all."""
         with self._db.reading() as connection:
-            found = connection.execute(
-                "SELECT id, source, reason, raw, arrived_ms, reinjected_ms FROM quarantine"
-                f" WHERE id>? {'' if reinjected else 'AND reinjected_ms IS NULL'} ORDER BY id LIMIT ?",
-                (after_id, limit),
-            ).fetchall()
-        return [Quarantined(n, Refused(source, reason, raw, at), back) for n, source, reason, raw, at, back in found]
+            return aside.quarantined(connection, limit, after_id, reinjected)
 
     def reinject(self, ids: Sequence[int], readings: Readings, *, accepted_ms: int) -> Appended:
         """Take readings that were decoded from quarantined bytes, and mark those, in one transaction."""
         batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
         with self._db.writing() as connection:
-            done = self._store(connection, batch, accepted_ms)
-            connection.executemany(
-                "UPDATE quarantine SET reinjected_ms=? WHERE id=? AND reinjected_ms IS NULL",
-                [(accepted_ms, number) for number in ids],
-            )
-            if len(done.stands):
-                self._touch(connection, done.stands)
-                if self._keep_outbox:
-                    outbox.put(connection, done.stands, BACKFILL)
+            done = self._take(connection, batch, accepted_ms, BACKFILL)
+            aside.release(connection, ids, accepted_ms)
         return Appended(done.new, done.identical, done.superseding, 0)
 
     def superseded(self, limit: int = 100, *, after_id: int = 0) -> list[Superseded]:
         """Readings that others replaced, in the order in which that happened."""
-        index = self._index()
         with self._db.reading() as connection:
-            found = connection.execute(
-                "SELECT series, time, value, mark, accepted_ms, replaced_ms FROM superseded"
-                " WHERE id>? ORDER BY id LIMIT ?",
-                (after_id, limit),
-            ).fetchall()
-        return [Superseded(index[s], t, np.nan if v is None else v, *rest) for s, t, v, *rest in found]
+            return aside.superseded(connection, self._index(connection), limit, after_id)
 
     # -- forwarding ------------------------------------------------------------------------------
 
     def outbox_next(self, limit: int = 10_000) -> list[OutboxBatch]:
         """What is to be sent first: whole batches, live before backfill, up to ``limit`` readings."""
-        index = self._index()
         with self._db.reading() as connection:
+            index = self._index(connection)
             batches = outbox.first(connection, limit)
         to_index = np.zeros(max(index, default=0) + 1, dtype=np.int32)
         to_index[list(index)] = list(index.values())
@@ -312,20 +278,12 @@ class Journal:
         """The server has taken these batches, but for the ``refused`` points, which are kept apart."""
         with self._db.writing() as connection:
             connection.executemany("DELETE FROM outbox WHERE id=?", [(number,) for number in ids])
-            connection.executemany(
-                "INSERT INTO outbox_refused (series, time, value, mark, reason, refused_ms) VALUES (?,?,?,?,?,?)",
-                [(int(self._ids[r.series]), r.time_ms, r.value, r.mark, r.reason, r.refused_ms) for r in refused],
-            )
+            outbox.refuse_points(connection, self._ids, refused)
 
     def outbox_refused(self, limit: int = 100) -> list[RefusedPoint]:
         """Points that the server refused, newest first."""
-        index = self._index()
         with self._db.reading() as connection:
-            found = connection.execute(
-                "SELECT series, time, value, mark, reason, refused_ms FROM outbox_refused ORDER BY id DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [RefusedPoint(index[s], t, np.nan if v is None else v, *rest) for s, t, v, *rest in found]
+            return outbox.refused_points(connection, self._index(connection), limit)
 
     # -- the plant's versions, counts ------------------------------------------------------------
 
@@ -344,9 +302,9 @@ class Journal:
 
     def counts(self) -> Counts:
         """What the file holds; a look at every hot row, so not for each second."""
-        index = self._index()
-        hot, sealed = (np.zeros(len(self.series), dtype=np.int64) for _ in range(2))
         with self._db.reading() as connection:
+            index = self._index(connection)
+            hot, sealed = (np.zeros(len(self.series), dtype=np.int64) for _ in range(2))
             for series, count in connection.execute("SELECT series, count(*) FROM hot GROUP BY series"):
                 hot[index[series]] = count
             for series, count in connection.execute("SELECT series, sum(rows) FROM chunks GROUP BY series"):
@@ -363,11 +321,13 @@ class Journal:
     # -- series ----------------------------------------------------------------------------------
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        schema.ensure(connection, self.path)
+        schema.ensure(connection)
         connection.executemany("INSERT OR IGNORE INTO series (point, parameter) VALUES (?,?)", self.plant_series)
         self._load_series(connection)
         last = connection.execute("SELECT ifnull(max(token), 0) FROM touched").fetchone()[0]
         self._next_token = max(self._next_token, last + 1)
+        self._next_batch = outbox.next_ids(connection, self._next_batch)
+        self._sealed = SealedDays(connection)
 
     def _load_series(self, connection: sqlite3.Connection) -> None:
         known = {(p, q): n for n, p, q in connection.execute("SELECT id, point, parameter FROM series ORDER BY id")}
@@ -383,23 +343,21 @@ class Journal:
             )
         return self._ids[readings.series].astype(np.int32)
 
-    def _id(self, series: int) -> int:
+    def _id(self, series: int, connection: sqlite3.Connection) -> int:
+        if self._ids[series] < 0:
+            self._load_series(connection)  # another process may have added it since
         return int(self._ids[series])
 
-    def _id_list(self) -> str:
-        return ",".join(str(n) for n in self._ids[: len(self.plant_series)].tolist())
-
-    def _index(self) -> dict[int, int]:
+    def _index(self, connection: sqlite3.Connection) -> dict[int, int]:
+        if self._read_only:
+            self._load_series(connection)
         return {number: index for index, number in enumerate(self._ids.tolist())}
+
+
+def _of(series: int, column: lookup.Column) -> Readings:
+    return Readings(column.time, np.full(column.time.size, series, dtype=np.int32), column.value, column.mark)
 
 
 def _all_new(batch: Readings) -> Resolution:
     nothing = Readings.empty()
     return Resolution(batch, np.zeros(len(batch), dtype=bool), nothing, nothing.time, len(batch), 0, 0)
-
-
-def _quarantine(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:
-    connection.executemany(
-        "INSERT INTO quarantine (source, reason, raw, arrived_ms) VALUES (?,?,?,?)",
-        [(r.source, r.reason, r.raw, r.time_ms) for r in refused],
-    )

@@ -8,11 +8,13 @@ overtaken by the one it replaces.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from plant_monitor.readings import Readings
+from plant_monitor.readings import IntArray, Readings
+from plant_monitor.store.aside import number
 
 LIVE = 0
 BACKFILL = 1
@@ -34,7 +36,7 @@ class OutboxBatch:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPoint:
-    """A reading that the server does not take; kept apart with its reason."""
+    """A reading that InfluxDB does not take."""
 
     series: int  # index into Journal.series
     time_ms: int
@@ -66,23 +68,47 @@ def unpack(blob: bytes, rows: int) -> Readings:
     )
 
 
-def put(connection: sqlite3.Connection, readings: Readings, priority: int) -> None:
-    """Add one batch at the end of its priority; none for no readings."""
-    if not len(readings):
-        return
-    low, high = priority << _PRIORITY_SHIFT, (priority + 1) << _PRIORITY_SHIFT
-    last = connection.execute("SELECT max(id) FROM outbox WHERE id >= ? AND id < ?", (low, high)).fetchone()[0]
-    batch = (low if last is None else last + 1, len(readings), pack(readings))
-    connection.execute("INSERT INTO outbox VALUES (?,?,?)", batch)
+def next_ids(connection: sqlite3.Connection, at_least: Sequence[int] = (0, 0)) -> list[int]:
+    """The id of the next batch of each priority. Within a process no id comes twice, so that a batch
+    reported as done once more is never another one: ``at_least`` are the ids known so far."""
+    found = []
+    for priority in (LIVE, BACKFILL):
+        low, high = priority << _PRIORITY_SHIFT, (priority + 1) << _PRIORITY_SHIFT
+        last = connection.execute("SELECT max(id) FROM outbox WHERE id>=? AND id<?", (low, high)).fetchone()[0]
+        found.append(max(low if last is None else last + 1, at_least[priority]))
+    return found
+
+
+def put(connection: sqlite3.Connection, readings: Readings, priority: int, ids: list[int]) -> None:
+    """Add one batch at the end of its priority; none for no readings. ``ids`` from :func:`next_ids`."""
+    if len(readings):
+        connection.execute("INSERT INTO outbox VALUES (?,?,?)", (ids[priority], len(readings), pack(readings)))
+        ids[priority] += 1
 
 
 def first(connection: sqlite3.Connection, limit: int) -> list[OutboxBatch]:
     """The batches to be sent first: whole ones, up to ``limit`` readings but at least one."""
     batches: list[OutboxBatch] = []
     rows = 0
-    for number, count, blob in connection.execute("SELECT id, rows, columns FROM outbox ORDER BY id"):
+    for key, count, blob in connection.execute("SELECT id, rows, columns FROM outbox ORDER BY id"):
         if batches and rows + count > limit:
             break
-        batches.append(OutboxBatch(number, unpack(blob, count)))
+        batches.append(OutboxBatch(key, unpack(blob, count)))
         rows += count
     return batches
+
+
+def refuse_points(connection: sqlite3.Connection, ids: IntArray, points: Sequence[RefusedPoint]) -> None:
+    """Keep points that the server refused; ``ids`` are the file ids of the series indices."""
+    connection.executemany(
+        "INSERT INTO outbox_refused (series, time, value, mark, reason, refused_ms) VALUES (?,?,?,?,?,?)",
+        [(int(ids[p.series]), p.time_ms, p.value, p.mark, p.reason, p.refused_ms) for p in points],
+    )
+
+
+def refused_points(connection: sqlite3.Connection, index: Mapping[int, int], limit: int) -> list[RefusedPoint]:
+    """Points that the server refused, newest first."""
+    found = connection.execute(
+        "SELECT series, time, value, mark, reason, refused_ms FROM outbox_refused ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    return [RefusedPoint(index[s], t, number(v), *rest) for s, t, v, *rest in found]

@@ -40,29 +40,15 @@ CREATE TABLE plants (digest TEXT PRIMARY KEY, accepted_ms INTEGER NOT NULL, text
 """
 
 
-def ensure(connection: sqlite3.Connection, path: object) -> None:
-    """Create the tables in an empty file, or see that they are those of this version.
-
-    Raises
-    ------
-    StoreError  the file is another application's, or of a newer version
-    """
-    if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={VERSION}")
-        return
-    check(connection, path)
-
-
 def check(connection: sqlite3.Connection, path: object) -> None:
-    """See that the file is a journal of this version.
+    """See that the file is a journal of this version, or empty.
 
     Raises
     ------
-    StoreError  it is another application's, or of a newer version
+    StoreError  it is another application's, or of another version
     """
+    if _empty(connection):
+        return
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreError(f"{path}: a database of another application, expected a plant-monitor journal")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -70,3 +56,16 @@ def check(connection: sqlite3.Connection, path: object) -> None:
         raise StoreError(
             f"{path}: journal format {found}, expected {VERSION}: use the plant-monitor that wrote it, or a newer one"
         )
+
+
+def ensure(connection: sqlite3.Connection) -> None:
+    """Create the tables where there are none, in the transaction that is open."""
+    if _empty(connection):
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
