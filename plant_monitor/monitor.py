@@ -10,7 +10,7 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from plant_monitor.alerts.lifecycle import Exceedance
 from plant_monitor.allocation.split import CostItem
@@ -44,12 +44,18 @@ def days_with_readings(plant: Plant, source: ReadingSource) -> tuple[date, date]
     return local_day(extent[0], plant.zone), local_day(extent[1], plant.zone)
 
 
-def evaluate_days(plant: Plant, source: ReadingSource, first: date, last: date) -> Evaluation:
-    """Verdicts of the local days ``first`` … ``last``; the same bits as in an evaluation of more days."""
+def evaluate_days(
+    plant: Plant, source: ReadingSource, first: date, last: date, *, until_ms: int | None = None
+) -> Evaluation:
+    """Verdicts of the local days ``first`` … ``last``; the same bits as in an evaluation of more days.
+
+    ``until_ms``: windows that end later still run and take part in no episode.
+    """
     windows = local_windows(first, last, plant.zone)
-    if not windows.days:
-        return evaluate(plant, Readings.empty(), windows)
-    return evaluate(plant, readings_around(plant, source, windows.start_ms, windows.end_ms), windows)
+    readings = Readings.empty()
+    if windows.days:
+        readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
+    return evaluate(plant, readings, windows, until_ms=until_ms)
 
 
 def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem]) -> Statement:
@@ -58,13 +64,13 @@ def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequ
     return bill(plant, readings, period, costs)
 
 
-def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched]) -> tuple[date, date] | None:
-    """The local days whose results may differ once these readings are in; None for no reading.
+def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched]) -> set[date]:
+    """The local days whose results may differ once these readings are in.
 
     A reading changes how long its neighbours hold, at most twice the interval away; a register changes
     the slope up to the next valid registers.
     """
-    bounds: list[int] = []
+    days: set[date] = set()
     for one in touched:
         series = plant.series[one.series]
         reach = 2 * (series.interval_ms or 0)
@@ -74,10 +80,24 @@ def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched
             following = source.after(one.series, one.last_ms + 1, valid=True)
             start = int(previous.time[0]) if len(previous) else one.first_ms
             end = int(following.time[0]) if len(following) else one.last_ms
-        bounds += [start, end]
-    if not bounds:
-        return None
-    return local_day(min(bounds), plant.zone), local_day(max(bounds), plant.zone)
+        days |= set(days_between(local_day(start, plant.zone), local_day(end, plant.zone)))
+    return days
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """``first`` … ``last``, both inclusive."""
+    return [first + timedelta(days=i) for i in range((last - first).days + 1)]
+
+
+def runs_of_days(days: Iterable[date]) -> list[tuple[date, date]]:
+    """The days as runs without gaps, each by its first and last day."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if runs and (day - runs[-1][1]).days == 1:
+            runs[-1] = runs[-1][0], day
+        else:
+            runs.append((day, day))
+    return runs
 
 
 def exceedances(evaluation: Evaluation) -> list[Exceedance]:
@@ -95,6 +115,7 @@ def exceedances(evaluation: Evaluation) -> list[Exceedance]:
             limit=e.limit,
             peak_ratio=e.peak_ratio,
             ongoing=e.ongoing,
+            unit=e.unit,
         )
         for e in evaluation.episodes
     ]

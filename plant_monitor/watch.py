@@ -1,0 +1,222 @@
+"""The live side of compliance: what came in is evaluated, what is exceeded becomes an alert.
+
+A thread looks at what the journal says was touched, evaluates exactly the days that it may change with
+the same pure core as any re-evaluation, and hands the episodes on. A window is judged once it is over
+and has had time to settle; until then its numbers are shown and open no alert.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from plant_monitor import monitor
+from plant_monitor.alerts.lifecycle import Exceedance, Span
+from plant_monitor.clock import Clock
+from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.errors import StoreUnavailable
+from plant_monitor.plant import Plant
+from plant_monitor.readings import ReadingSource, Touched
+from plant_monitor.windows import HOUR_MS, local_day
+
+log = structlog.get_logger()
+
+#: How long after its end a window is judged: the last result of a window arrives just after it.
+SETTLE_MS = 120_000
+REMEMBERED = 16  # evaluations kept for the API
+
+
+class WatchedJournal(ReadingSource, Protocol):
+    """The part of the journal that the watch needs."""
+
+    def touched(self, since: int = 0) -> tuple[int, list[Touched]]:
+        """What came or changed after a token, and the token that stands for it."""
+        ...
+
+    def touched_done(self, token: int) -> None:
+        """All up to the token has been evaluated for good."""
+        ...
+
+    def seal(self, before_ms: int) -> Any:
+        """Fold the readings before an instant into compressed chunks."""
+        ...
+
+
+class AlertDesk(Protocol):
+    """Who is told of exceedances."""
+
+    def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int) -> Any:
+        """Open, grow and end alerts by what an evaluation of ``covered`` found."""
+        ...
+
+
+class Results(Protocol):
+    """Where results go for panels."""
+
+    def publish(self, evaluation: Evaluation) -> Any:
+        """Write an evaluation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    token: int
+    made_ms: int
+    evaluation: Evaluation
+
+
+class Watch:
+    """Evaluates what is touched, every ``every_ms``; also answers for any days, remembering the last few."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        journal: WatchedJournal,
+        desk: AlertDesk,
+        results: Results | None,
+        clock: Clock,
+        *,
+        every_ms: int = 60_000,
+        fresh_ms: int = 10_000,
+    ) -> None:
+        self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
+        self._clock, self._every_ms, self._fresh_ms = clock, every_ms, fresh_ms
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._seen = 0  # token of the journal up to which all is evaluated
+        self._judged_until: int | None = None  # windows that end by then are judged
+        self._unpublished: set[date] = set()
+        self._latest: Evaluation | None = None
+        self._lock = threading.Lock()
+        self._remembered: OrderedDict[tuple[date, date], _Remembered] = OrderedDict()
+        self._error: str | None = None
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the evaluation under way."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def health(self) -> dict[str, Any]:
+        """How far verdicts are, and what hinders them."""
+        return {
+            "judged_until_ms": self._judged_until,
+            "error": self._error,
+            "days_unpublished": len(self._unpublished),
+        }
+
+    @property
+    def latest(self) -> Evaluation | None:
+        """Yesterday and today, as last evaluated."""
+        return self._latest
+
+    def _run(self) -> None:
+        due = self._clock.now_ms()
+        while not self._clock.wait_until(due, self._stop):
+            try:
+                self.step(self._clock.now_ms())
+                if self._error is not None:
+                    log.info("evaluating again")
+                    self._error = None
+            except StoreUnavailable as error:
+                if self._error is None:
+                    log.error("cannot evaluate for now", error=str(error))
+                self._error = str(error)
+            due = self._clock.now_ms() + self._every_ms
+
+    # --- evaluation ----------------------------------------------------------------------------
+
+    def step(self, now_ms: int) -> list[tuple[date, date]]:
+        """Evaluate what was touched and what has ended since the last step; the runs of days that were."""
+        token, touched = self._journal.touched(self._seen)
+        until_ms = now_ms - SETTLE_MS
+        days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
+        runs = monitor.runs_of_days(days | self._unpublished)
+        for first, last in runs:
+            # One day more, so that an episode that goes on is seen to go on.
+            evaluation = monitor.evaluate_days(
+                self._plant, self._journal, first - timedelta(days=1), last, until_ms=until_ms
+            )
+            covered = Span(evaluation.windows.start_ms, min(evaluation.windows.end_ms, until_ms))
+            self._desk.consider(monitor.exceedances(evaluation), covered, now_ms)
+            self._publish(evaluation, first, last)
+            if last >= local_day(now_ms, self._plant.zone):
+                self._latest = evaluation
+        self._finish(token, until_ms)
+        return runs
+
+    def _ended_days(self, until_ms: int) -> set[date]:
+        """Days with a window that has ended since the last step; at the first, all since the last reading."""
+        zone = self._plant.zone
+        if self._judged_until is None:
+            extent = self._journal.extent()
+            if extent is None:
+                return set()
+            return set(monitor.days_between(local_day(min(extent[1], until_ms), zone), local_day(until_ms, zone)))
+        if until_ms // HOUR_MS == self._judged_until // HOUR_MS and not self._crossed_midnight(until_ms):
+            return set()
+        return set(monitor.days_between(local_day(self._judged_until, zone), local_day(until_ms, zone)))
+
+    def _crossed_midnight(self, until_ms: int) -> bool:
+        zone = self._plant.zone
+        return local_day(until_ms, zone) != local_day(self._judged_until or until_ms, zone)
+
+    def _publish(self, evaluation: Evaluation, first: date, last: date) -> None:
+        if self._results is None:
+            return
+        days = set(monitor.days_between(first, last))
+        try:
+            self._results.publish(evaluation)
+        except StoreUnavailable:  # the forwarder's health says so; what is written later is the same
+            self._unpublished |= days
+            return
+        self._unpublished -= days
+
+    def _finish(self, token: int, until_ms: int) -> None:
+        """Remember how far we are. What is over and published needs no second look after a restart."""
+        hour_ended = self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
+        day_ended = self._judged_until is not None and self._crossed_midnight(until_ms)
+        self._seen, self._judged_until = token, until_ms
+        if day_ended and not self._unpublished:
+            self._journal.touched_done(token)
+        if hour_ended:
+            self._journal.seal(until_ms - HOUR_MS)
+
+    # --- answers -------------------------------------------------------------------------------
+
+    def evaluation(self, first: date, last: date) -> Evaluation:
+        """Verdicts of any days, with all readings up to at most ``fresh_ms`` ago."""
+        now_ms = self._clock.now_ms()
+        with self._lock:
+            known = self._remembered.get((first, last))
+            if known is not None and self._still_true(known, first, last, now_ms):
+                self._remembered.move_to_end((first, last))
+                return known.evaluation
+        token, _ = self._journal.touched(self._seen)
+        evaluation = monitor.evaluate_days(self._plant, self._journal, first, last, until_ms=now_ms)
+        with self._lock:
+            self._remembered[first, last] = _Remembered(token, now_ms, evaluation)
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return evaluation
+
+    def _still_true(self, known: _Remembered, first: date, last: date, now_ms: int) -> bool:
+        if 0 <= now_ms - known.made_ms < self._fresh_ms:
+            return True
+        _, touched = self._journal.touched(known.token)
+        days = monitor.affected_days(self._plant, self._journal, touched)
+        running = first <= local_day(now_ms, self._plant.zone) <= last
+        return not running and not any(first <= day <= last for day in days)
