@@ -1,0 +1,181 @@
+"""What people are told about an alert, in Chinese and English, short enough for a phone.
+
+Pure: from an alert, what happened to it and the plant to a title and a text. It says what, where, how much
+over which limit and standard, since when, and whether it is still going on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from plant_monitor.alerts.lifecycle import Alert, Exceedance, Transition
+from plant_monitor.plant import Limit, LimitSet, Name, Plant, Statistic
+from plant_monitor.windows import local_day
+
+# The steps that people are told of. That an alert grew is in its trail; telling each hour would be noise.
+TOLD = frozenset({Transition.OPENED, Transition.RESUMED, Transition.OVER, Transition.WITHDRAWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, ready to send."""
+
+    title: str
+    body: str
+
+
+PARAMETERS: dict[str, Name] = {
+    "flow": Name("流量", "flow"),
+    "ph": Name("pH", "pH"),
+    "water_temperature": Name("水温", "water temperature"),
+    "conductivity": Name("电导率", "conductivity"),
+    "cod_cr": Name("化学需氧量", "COD"),
+    "bod5": Name("五日生化需氧量", "BOD5"),
+    "ss": Name("悬浮物", "suspended solids"),
+    "ammonia_n": Name("氨氮", "ammonia nitrogen"),
+    "total_n": Name("总氮", "total nitrogen"),
+    "total_p": Name("总磷", "total phosphorus"),
+    "chloride": Name("氯化物", "chloride"),
+    "animal_vegetable_oil": Name("动植物油", "animal and vegetable oil"),
+    "dissolved_oxygen": Name("溶解氧", "dissolved oxygen"),
+}
+
+_HEADLINES = {
+    Transition.OPENED: Name("超标", "EXCEEDED"),
+    Transition.RESUMED: Name("再次超标", "EXCEEDED AGAIN"),
+    Transition.OVER: Name("超标结束", "OVER"),
+    Transition.WITHDRAWN: Name("超标撤销", "WITHDRAWN"),
+}
+
+_STATISTICS = {
+    Statistic.DAILY_MEAN: Name("日均值", "daily mean"),
+    Statistic.HOURLY_MEAN: Name("小时均值", "hourly mean"),
+    Statistic.HOURLY_MEDIAN: Name("小时中位值", "hourly median"),
+    Statistic.DAILY_LOAD: Name("日负荷", "daily load"),
+    Statistic.MONTHLY_MEAN: Name("月均值", "monthly mean"),
+}
+
+
+def message(alert: Alert, transition: Transition, plant: Plant) -> Message:
+    """The message about a step of an alert, in the plant's language (``notify.language``: zh, en, both)."""
+    languages = ("zh", "en") if plant.notify.language == "both" else (plant.notify.language,)
+    facts = _Facts(alert, transition, plant)
+    titles = [facts.zh_title() if x == "zh" else facts.en_title() for x in languages]
+    bodies = [facts.zh_body() if x == "zh" else facts.en_body() for x in languages]
+    return Message(" / ".join(titles), "\n\n".join(bodies))
+
+
+def number(value: float, other: float | None = None) -> str:
+    """Four significant digits and all before the point; more only where ``other`` would look the same."""
+    least = max(4, len(str(int(abs(value)))))
+    for digits in range(least, 18):
+        text = f"{value:.{digits}g}"
+        if other is None or value == other or text != f"{other:.{digits}g}":
+            break
+    return text
+
+
+class _Facts:
+    """What both languages say."""
+
+    def __init__(self, alert: Alert, transition: Transition, plant: Plant) -> None:
+        self.alert, self.transition, self.plant = alert, transition, plant
+        self.worst = alert.worst
+        self.headline = _HEADLINES.get(transition, Name(str(transition), str(transition)))
+        self.parameter = PARAMETERS.get(alert.parameter, Name(alert.parameter, alert.parameter))
+        known = self.worst.statistic in [str(s) for s in Statistic]
+        self.statistic = _STATISTICS[Statistic(self.worst.statistic)] if known else Name("", "")
+        self.hours = self.worst.statistic.startswith("hourly")
+        self.where = _place(alert.point, plant)
+        self.rule = plant.limit_set_by_id.get(alert.limit_set)
+        self.clause = _clause(self.rule, self.worst, plant)
+        self.peak = _with_unit(number(self.worst.peak, self.worst.limit), self.worst.unit)
+        self.limit = _with_unit(number(self.worst.limit, self.worst.peak), self.worst.unit)
+        self.sign = "<" if self.worst.peak < self.worst.limit else ">"
+
+    def zh_title(self) -> str:
+        return (
+            f"【{self.headline.zh}】{self.where.zh} {self.parameter.zh}{self.statistic.zh} "
+            f"{self.peak} {self.sign} {self.limit}"
+        )
+
+    def en_title(self) -> str:
+        return (
+            f"[{self.headline.en}] {self.where.en}: {self.parameter.en}, {self.statistic.en} "
+            f"{self.peak} {self.sign} {self.limit}"
+        )
+
+    def zh_body(self) -> str:
+        ratio = "" if self.worst.peak_ratio is None else f"({number(self.worst.peak_ratio, 1.0)} 倍)"
+        windows = f"{self.alert.windows} 个{'小时' if self.hours else '日'}"
+        if self.transition is Transition.WITHDRAWN:
+            status = "数据更正后,不再超标"
+        elif self.alert.ongoing:
+            status = f"仍在持续(截至 {self._time(self.alert.until_ms)},累计 {windows})"
+        else:
+            status = f"已于 {self._time(self.alert.until_ms)} 结束(累计 {windows})"
+        lines = [
+            f"地点:{self.where.zh}({self.alert.point}),{self.plant.name.zh}",
+            f"因子:{self.parameter.zh},{self.statistic.zh}",
+            f"峰值:{self.peak},{'低于下限' if self.sign == '<' else '超过限值'} {self.limit}{ratio}",
+            f"依据:{self.rule.title.zh if self.rule else self.alert.limit_set}{self.clause}",
+            f"开始:{self._time(self.alert.since_ms)}",
+            f"状态:{status}",
+        ]
+        return "\n".join([*lines, *self._number("编号:")])
+
+    def en_body(self) -> str:
+        ratio = "" if self.worst.peak_ratio is None else f" ({number(self.worst.peak_ratio, 1.0)} times)"
+        windows = f"{self.alert.windows} {'hour' if self.hours else 'day'}{'' if self.alert.windows == 1 else 's'}"
+        if self.transition is Transition.WITHDRAWN:
+            status = "corrected data no longer show an exceedance"
+        elif self.alert.ongoing:
+            status = f"still going on (up to {self._time(self.alert.until_ms)}, {windows} so far)"
+        else:
+            status = f"over since {self._time(self.alert.until_ms)} ({windows})"
+        lines = [
+            f"Where: {self.where.en} ({self.alert.point}), {self.plant.name.en}",
+            f"What: {self.parameter.en}, {self.statistic.en}",
+            f"Peak: {self.peak}, {'below' if self.sign == '<' else 'above'} the limit of {self.limit}{ratio}",
+            f"Rule: {self.rule.title.en if self.rule else self.alert.limit_set}{self.clause}",
+            f"Since: {self._time(self.alert.since_ms)}",
+            f"Status: {status}",
+        ]
+        return "\n".join([*lines, *self._number("Alert: ")])
+
+    def _number(self, label: str) -> list[str]:
+        return [f"{label}#{self.alert.id}"] if self.alert.id else []
+
+    def _time(self, time_ms: int) -> str:
+        moment = datetime.fromtimestamp(time_ms // 1000, self.plant.zone)
+        return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _place(point_id: str, plant: Plant) -> Name:
+    point = plant.point_by_id.get(point_id)
+    if point is None:
+        return Name(point_id, point_id)
+    if point.name is not None:
+        return point.name
+    member = plant.member_by_id.get(point.member or "")
+    return Name(f"{member.name.zh}排放口", f"{member.name.en} outfall") if member else Name(point_id, point_id)
+
+
+def _clause(rule: LimitSet | None, worst: Exceedance, plant: Plant) -> str:
+    """`` (id, clause)`` of the limit that was in force on the first exceeded day."""
+    if rule is None:
+        return ""
+    limit = _in_force(rule, worst, local_day(worst.start_ms, plant.zone))
+    parts = [rule.id, *([limit.clause] if limit is not None and limit.clause else [])]
+    return f" ({', '.join(parts)})"
+
+
+def _in_force(rule: LimitSet, worst: Exceedance, day: date) -> Limit | None:
+    mine = [x for x in rule.limits if x.parameter == worst.parameter and str(x.statistic) == worst.statistic]
+    dated = [x for x in mine if x.in_force(day)]
+    return max(dated, key=lambda x: (x.valid_from is not None, x.valid_from or date.min), default=None)
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if unit not in ("", "1") else text

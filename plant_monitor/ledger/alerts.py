@@ -1,0 +1,285 @@
+"""The alert log: alerts, the trail of what happened to each, and who is still to be told.
+
+What happens to an alert is decided by pure functions (``alerts.lifecycle``) that are handed in; this module
+runs them inside one transaction with everything that follows from them, so that nothing is decided twice
+and no message is owed without its alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+
+from plant_monitor.alerts.lifecycle import (
+    Action,
+    ActionRefused,
+    Alert,
+    Change,
+    Exceedance,
+    Kind,
+    Span,
+    State,
+    Transition,
+    next_state,
+)
+from plant_monitor.alerts.messages import Message
+from plant_monitor.ledger.audit import note
+from plant_monitor.ledger.database import Database
+from plant_monitor.ledger.deliveries import owe
+from plant_monitor.ledger.tables import alert_events, alerts
+
+# The alert after the change -> the messages that follow, by channel.
+Notices = Callable[[Change], Mapping[str, Message]]
+Decide = Callable[[tuple[Alert, ...]], Sequence[Change]]
+
+_DONE = {
+    Action.ACKNOWLEDGE: Transition.ACKNOWLEDGED,
+    Action.ASSIGN: Transition.ASSIGNED,
+    Action.REPLY: Transition.REPLIED,
+    Action.CLOSE: Transition.CLOSED,
+    Action.REOPEN: Transition.REOPENED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One step in the life of an alert. ``actor`` is empty where the facts made it."""
+
+    alert_id: int
+    seq: int
+    time_ms: int
+    transition: Transition
+    actor: str
+    comment: str
+    snapshot: Mapping[str, Any]  # the alert's numbers after the step
+
+
+class AlertLog:
+    """All alerts of a ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, decide: Decide, notices: Notices, covered: Span) -> tuple[Change, ...]:
+        """Apply what ``decide`` makes of the known alerts, and owe the messages of ``notices``: all or nothing.
+
+        ``decide`` is handed the alerts that are not closed and the closed ones that reach into ``covered``.
+        The changes come back with the ids of new alerts.
+        """
+        with self._database.write() as connection:
+            changes = []
+            for change in decide(_known(connection, covered)):
+                alert, seq = _store(connection, change)
+                stored = replace(change, alert=alert)
+                owe(connection, alert.id, seq, change.transition, notices(stored), change.time_ms)
+                changes.append(stored)
+        return tuple(changes)
+
+    def act(
+        self, alert_id: int, action: Action, *, actor: str, now_ms: int, comment: str = "", assignee: str = ""
+    ) -> Alert | None:
+        """What a person does with an alert; None where there is no such alert.
+
+        Raises
+        ------
+        ActionRefused  the alert's state does not take the action, or another alert of its key is open
+        """
+        with self._database.write() as connection:
+            row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
+            if row is None:
+                return None
+            before = _alert(row)
+            state = next_state(before.state, action)
+            if before.state is State.CLOSED and (other := _open_id(connection, before)) is not None:
+                raise ActionRefused(before.state, action, f"alert #{other} of the same kind and place is open")
+            alert = replace(before, state=state, assignee=assignee or before.assignee)
+            _update(connection, alert, now_ms)
+            _add_event(connection, alert, _DONE[action], now_ms, actor, comment)
+            note(connection, now_ms, actor, f"alert.{action}", str(alert_id))
+        return alert
+
+    def get(self, alert_id: int) -> Alert | None:
+        """One alert, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
+        return None if row is None else _alert(row)
+
+    def events(self, alert_id: int) -> tuple[AlertEvent, ...]:
+        """The trail of an alert, the oldest step first."""
+        query = select(alert_events).where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.seq)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            AlertEvent(r.alert_id, r.seq, r.time_ms, Transition(r.transition), r.actor, r.comment, r.snapshot)
+            for r in rows
+        )
+
+    def find(
+        self,
+        *,
+        points: Collection[str] | None = None,
+        states: Collection[State] | None = None,
+        parameter: str | None = None,
+        limit_set: str | None = None,
+        span: Span | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> tuple[Alert, ...]:
+        """Alerts that fit every filter given, the newest first; ``before_id`` goes on below a page.
+
+        ``span``: those with an exceeded window that touches it.
+        """
+        query = _filtered(select(alerts), points, states, parameter, limit_set, span)
+        if before_id is not None:
+            query = query.where(alerts.c.id < before_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(alerts.c.id.desc()).limit(limit)).all()
+        return tuple(_alert(row) for row in rows)
+
+    def ongoing_since_ms(self) -> int | None:
+        """Start of the earliest episode that has not ended, over all alerts that are not closed; None: there is none.
+
+        From there on the next evaluation has to look, so that it sees these episodes whole.
+        """
+        query = select(alerts).where(alerts.c.state != State.CLOSED, alerts.c.ongoing)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return min((e.start_ms for row in rows for e in _alert(row).standing if e.ongoing), default=None)
+
+    def counts(self) -> dict[str, int]:
+        """Alerts by state."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state)).all()
+        return {str(state): 0 for state in State} | {row[0]: row[1] for row in rows}
+
+
+def _filtered(
+    query: Select[Any],
+    points: Collection[str] | None,
+    states: Collection[State] | None,
+    parameter: str | None,
+    limit_set: str | None,
+    span: Span | None,
+) -> Select[Any]:
+    if points is not None:
+        query = query.where(alerts.c.point.in_(sorted(points)))
+    if states is not None:
+        query = query.where(alerts.c.state.in_(sorted(str(s) for s in states)))
+    if parameter is not None:
+        query = query.where(alerts.c.parameter == parameter)
+    if limit_set is not None:
+        query = query.where(alerts.c.limit_set == limit_set)
+    if span is not None:
+        query = query.where(alerts.c.since_ms < span.end_ms, alerts.c.until_ms > span.start_ms)
+    return query
+
+
+def _known(connection: Connection, covered: Span) -> tuple[Alert, ...]:
+    reaches_in = and_(alerts.c.since_ms < covered.end_ms, alerts.c.until_ms > covered.start_ms)
+    query = select(alerts).where(or_(alerts.c.state != State.CLOSED, reaches_in)).order_by(alerts.c.id)
+    return tuple(_alert(row) for row in connection.execute(query))
+
+
+def _open_id(connection: Connection, alert: Alert) -> int | None:
+    same = [alerts.c[name] == value for name, value in zip(_KEY, alert.key, strict=True)]
+    return connection.execute(select(alerts.c.id).where(*same, alerts.c.state != State.CLOSED)).scalar_one_or_none()
+
+
+_KEY = ("kind", "point", "parameter", "limit_set")
+
+
+def _store(connection: Connection, change: Change) -> tuple[Alert, int]:
+    alert = change.alert
+    if alert.id:
+        _update(connection, alert, change.time_ms)
+    else:
+        row = {**_columns(alert), "opened_ms": alert.opened_ms, "changed_ms": change.time_ms}
+        new_id = connection.execute(insert(alerts).values(**row).returning(alerts.c.id)).scalar_one()
+        alert = replace(alert, id=new_id)
+    return alert, _add_event(connection, alert, change.transition, change.time_ms)
+
+
+def _update(connection: Connection, alert: Alert, now_ms: int) -> None:
+    connection.execute(update(alerts).where(alerts.c.id == alert.id).values(**_columns(alert), changed_ms=now_ms))
+
+
+def _add_event(
+    connection: Connection, alert: Alert, transition: Transition, now_ms: int, actor: str = "", comment: str = ""
+) -> int:
+    of_alert = select(func.coalesce(func.max(alert_events.c.seq), 0)).where(alert_events.c.alert_id == alert.id)
+    seq: int = connection.execute(of_alert).scalar_one() + 1
+    row = {
+        "alert_id": alert.id,
+        "seq": seq,
+        "time_ms": now_ms,
+        "transition": str(transition),
+        "actor": actor,
+        "comment": comment,
+        "snapshot": {"state": str(alert.state), **_numbers(alert)},
+    }
+    connection.execute(insert(alert_events).values(**row))
+    return seq
+
+
+def _numbers(alert: Alert) -> dict[str, Any]:
+    worst = alert.worst
+    return {
+        "since_ms": alert.since_ms,
+        "until_ms": alert.until_ms,
+        "ongoing": alert.ongoing,
+        "windows": alert.windows,
+        "peak": worst.peak,
+        "limit_value": worst.limit,
+        "peak_ratio": worst.peak_ratio,
+    }
+
+
+def _columns(alert: Alert) -> dict[str, Any]:
+    return {
+        **dict(zip(_KEY, map(str, alert.key), strict=True)),
+        "state": str(alert.state),
+        "assignee": alert.assignee,
+        "episodes": [_episode_json(e) for e in alert.episodes],
+        **_numbers(alert),
+    }
+
+
+# Point, parameter and limit set are those of the alert.
+_EPISODE = (
+    "statistic",
+    "start_ms",
+    "end_ms",
+    "windows",
+    "peak",
+    "limit",
+    "peak_ratio",
+    "ongoing",
+    "unit",
+    "withdrawn",
+    "seen_ms",
+)
+
+
+def _episode_json(episode: Exceedance) -> dict[str, Any]:
+    values = asdict(episode)
+    return {name: values[name] for name in _EPISODE}
+
+
+def _alert(row: Row[Any]) -> Alert:
+    key = row.point, row.parameter, row.limit_set
+    return Alert(
+        Kind(row.kind),
+        *key,
+        opened_ms=row.opened_ms,
+        episodes=_episodes(key, row.episodes),
+        state=State(row.state),
+        id=row.id,
+        assignee=row.assignee,
+    )
+
+
+def _episodes(key: tuple[str, str, str], stored: Iterable[Mapping[str, Any]]) -> tuple[Exceedance, ...]:
+    return tuple(Exceedance(*key, **{name: e[name] for name in _EPISODE}) for e in stored)

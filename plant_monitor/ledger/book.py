@@ -1,0 +1,35 @@
+"""The ledger as one object."""
+
+from __future__ import annotations
+
+from plant_monitor.ledger.alerts import AlertLog
+from plant_monitor.ledger.audit import AuditTrail
+from plant_monitor.ledger.database import Database
+from plant_monitor.ledger.deliveries import DeliveryLog
+from plant_monitor.ledger.keys import KeyRing
+from plant_monitor.ledger.statements import StatementBook
+
+
+class Ledger:
+    """Everything a ledger keeps, by subject. All of it may be used from any thread.
+
+    ``url`` is a SQLAlchemy URL, ``sqlite:///FILE`` or ``postgresql+psycopg://USER:PASSWORD@HOST/NAME``; the
+    tables are made or brought up to date at once.
+
+    Raises
+    ------
+    StoreUnavailable  the database is out of reach
+    StoreError        the URL is wrong, or a newer version of the product has written the ledger
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.alerts = AlertLog(self._database)
+        self.deliveries = DeliveryLog(self._database)
+        self.statements = StatementBook(self._database)
+        self.keys = KeyRing(self._database)
+        self.audit = AuditTrail(self._database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()

@@ -1,0 +1,141 @@
+"""The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
+
+Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events`` and ``audit`` are
+append-only: triggers in the database refuse to change or delete a row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("point", String(128), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("limit_set", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("assignee", String(128), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("episodes", JSON, nullable=False),
+    # What follows is told by the episodes; it stands here to be searched and to be read by other tools.
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("ongoing", Boolean, nullable=False),
+    Column("windows", Integer, nullable=False),
+    Column("peak", Float, nullable=False),
+    Column("limit_value", Float, nullable=False),
+    Column("peak_ratio", Float),
+    Index("alerts_point", "point", "until_ms"),
+    sqlite_autoincrement=True,  # an id is never used again
+)
+
+# The rule of design §5 as the database's own: one alert per key that is not closed.
+Index(
+    "alerts_one_open",
+    alerts.c.kind,
+    alerts.c.point,
+    alerts.c.parameter,
+    alerts.c.limit_set,
+    unique=True,
+    sqlite_where=text("state <> 'closed'"),
+    postgresql_where=text("state <> 'closed'"),
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("alert_id", Integer, ForeignKey("alerts.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # 1, 2, … within the alert
+    Column("time_ms", BigInteger, nullable=False),
+    Column("transition", String(16), nullable=False),
+    Column("actor", String(128), nullable=False),  # empty = the monitor itself
+    Column("comment", Text, nullable=False),
+    Column("snapshot", JSON, nullable=False),  # the alert's numbers after the step
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),  # the alert's event that is told
+    Column("transition", String(16), nullable=False),
+    Column("channel", String(128), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # pending | sent | failed
+    Column("attempts", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("next_try_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("error", Text, nullable=False),
+    UniqueConstraint("alert_id", "seq", "channel", name="deliveries_once"),
+    Index("deliveries_due", "state", "next_try_ms"),
+    sqlite_autoincrement=True,
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", String(64), nullable=False, unique=True),
+    Column("period", String(16), nullable=False),
+    Column("state", String(16), nullable=False),  # draft | superseded | issued
+    Column("created_ms", BigInteger, nullable=False),
+    Column("plant_digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),  # sha256 of the content
+    Column("total_fen", BigInteger, nullable=False),
+    Column("document", JSON, nullable=False),  # statement.json
+    Column("lines", JSON, nullable=False),  # rows of statement.csv
+    Column("volumes", JSON, nullable=False),  # rows of volumes.csv
+    Index("statements_period", "period", "digest"),
+    sqlite_autoincrement=True,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("prefix", String(16), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),  # sha256 of the whole key
+    Column("role", String(16), nullable=False),
+    Column("member", String(128), nullable=False),  # empty unless the role is member
+    Column("label", String(128), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
