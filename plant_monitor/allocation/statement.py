@@ -22,7 +22,7 @@ from plant_monitor.allocation.findings import (
     zero_weights,
 )
 from plant_monitor.allocation.loads import equivalents
-from plant_monitor.allocation.period import Period
+from plant_monitor.allocation.period import Period as Period  # callers bill by this module alone
 from plant_monitor.allocation.split import (
     CAPACITY_SHARE,
     DIRECT_PREFIX,
