@@ -35,8 +35,9 @@ def matches(row: dict[str, str], where: dict[str, object]) -> bool:
 def test_case(case: str, tmp_path: Path) -> None:
     folder = CASES / case
     expected = yaml.safe_load((folder / "expected.yaml").read_text())
-    assert main(["evaluate", str(folder / "plant.yaml"), "--readings", str(folder / "readings.csv"), "--out", str(tmp_path)]) == 0
-    rows = {name: list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in FILES}
+    plant, readings = folder / "plant.yaml", folder / "readings.csv"
+    assert main(["evaluate", str(plant), "--readings", str(readings), "--out", str(tmp_path)]) == 0
+    rows = {name: list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in FILES}
     for name in FILES:
         if expected.get(name) == []:
             assert rows[name] == []
