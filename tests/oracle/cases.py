@@ -27,6 +27,8 @@ from plant_monitor.plant import (
     Role,
     Series,
     Statistic,
+    StrengthStep,
+    Tariff,
 )
 from plant_monitor.readings import Readings, mark_code
 
@@ -340,3 +342,190 @@ def evaluate_cases(draw: st.DrawFn) -> EvaluateCase:
         else:
             rows += draw(series_rows(one, start, end))
     return EvaluateCase(made, rows, first, last)
+
+
+# -- strategies: bills ------------------------------------------------------------------------------
+
+PERIODS = ["2026-10", "2026-02", "2026-12", "2027-03", "2026-11", "2026-04", "2024-02", "2026-Q1", "2026-Q4"]
+BILL_INTERVALS = [HOUR, 12 * HOUR, 24 * HOUR, 24 * HOUR, 72 * HOUR, 240 * HOUR]
+BASES = ["volume", "volume", "capacity_share", "equal", "load"]
+
+
+@dataclass(frozen=True)
+class BillCase:
+    """What ``bill`` is given; costs are (item, basis, amount in yuan)."""
+
+    plant: Plant
+    rows: list[Row]
+    period: str
+    costs: list[tuple[str, str, str]]
+
+
+def span_of(period: str, zone: ZoneInfo) -> tuple[int, int]:
+    """First and last instant of a period."""
+    year, part = int(period[:4]), period[5:]
+    month, months = (3 * int(part[1]) - 2, 3) if part.startswith("Q") else (int(part), 1)
+    after = month + months
+    return (
+        day_start(date(year, month, 1), zone),
+        day_start(date(year + (after > 12), after - 12 if after > 12 else after, 1), zone),
+    )
+
+
+@st.composite
+def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, end: int) -> list[Row]:
+    """A few registers about the boundaries of the period, with odd steps between them."""
+    near = [-30 * HOUR, -HOUR, -1, 0, 1, HOUR, 31 * HOUR]
+    days = (end - start) // (24 * HOUR)
+    when = st.one_of(
+        st.sampled_from([start + x for x in near]),
+        st.sampled_from([end + x for x in near]),
+        st.integers(-3, days + 3).map(lambda d: start + d * 24 * HOUR),
+        st.integers(0, days * 1440).map(lambda m: start + m * MINUTE),
+    )
+    fewest = draw(st.sampled_from([0, 2, 2, 2]))
+    times = sorted(draw(st.lists(when, unique=True, min_size=fewest, max_size=9)))
+    usual = [0.0, 0.0005, 0.25, 1.0, 3.5, 40.0]
+    change = st.one_of(
+        *[st.sampled_from(usual)] * 5,
+        st.sampled_from(["most", "over", "reset", "jump", "back", "invalid"]),
+    )
+    register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "500", "0.333"])))
+    rate, before = exact(plant.max_rate_m3_h(series)) / VOLUME[series.unit], start
+    rows: list[Row] = []
+    for time in times:
+        now = draw(change)
+        if now == "invalid":
+            rows.append((time, series.point, series.parameter, *draw(st.sampled_from(NOT_VALID))))
+            continue
+        if now == "reset":
+            register = Decimal(0)
+        elif now == "jump":
+            register += 500_000
+        elif now == "back":
+            register = max(register - 3, Decimal(0))
+        elif now in ("most", "over"):
+            most = float(rate * max(time - before, 0) / HOUR + exact(series.resolution))
+            register += Decimal(repr(round(most, 6) + (0.001 if now == "over" else 0)))
+        else:
+            register += Decimal(repr(now))
+        if series.rollover is not None:
+            register %= series.rollover
+        register, before = round(register, 6), time
+        rows.append((time, series.point, series.parameter, float(register), "N"))
+    return rows
+
+
+@st.composite
+def bill_rows(draw: st.DrawFn, series: Series, start: int, end: int) -> list[Row]:
+    """A short pattern over a part of the period."""
+    interval = series.interval_ms or HOUR
+    value = st.sampled_from(values_of(series)).map(lambda v: (v, "N"))
+    clean = draw(st.booleans())
+    usual = value if clean else st.one_of(*[value] * 5, st.sampled_from(NOT_VALID), st.none())
+    pattern = draw(st.lists(usual, min_size=1, max_size=4))
+    step = draw(st.sampled_from([interval, 2 * interval, 3 * interval]))
+    first = start + draw(st.sampled_from([0, 0, -interval, interval // 2, 5 * HOUR, 1, 7001]))
+    count = draw(st.sampled_from([0, 3, 31, 31, 31, 31]))
+    rows: list[Row] = []
+    for i in range(min(count, (end - first) // step + 2)):
+        one = pattern[i % len(pattern)]
+        if one is not None:
+            rows.append((first + i * step, series.point, series.parameter, *one))
+    return rows
+
+
+@st.composite
+def bill_series(draw: st.DrawFn, point: str, parameters: Sequence[str]) -> tuple[Series, ...]:
+    """Flow and volume or not, and the parameters asked for."""
+    interval, represents = st.sampled_from(BILL_INTERVALS), st.sampled_from(list(Represents))
+    measured = draw(st.sampled_from([*["flow"] * 3, *["both"] * 6, *["volume"] * 3, "neither"]))
+    found = []
+    if measured in ("flow", "both"):
+        unit = draw(st.sampled_from(["m3/h", "m3/h", "L/s", "m3/d"]))
+        cut_off = draw(st.sampled_from([0.1, 0.0]))
+        found.append(
+            series(point, "flow", unit, draw(interval), represents=draw(represents), no_flow_below_m3_h=cut_off)
+        )
+    if measured in ("volume", "both"):
+        found.append(
+            series(
+                point,
+                "volume",
+                draw(st.sampled_from(["m3", "m3", "L"])),
+                None,
+                rollover=draw(st.sampled_from([None, Decimal(1000), Decimal(1000)])),
+                resolution=draw(st.sampled_from([Decimal(1), Decimal("0.01")])),
+                max_rate_m3_h=draw(st.sampled_from([None, Decimal(20), Decimal("0.7")])),
+            )
+        )
+    for name in parameters:
+        unit = UNIT.get(name) or draw(st.sampled_from(["mg/L", "mg/L", "ug/L", "g/L"]))
+        found.append(series(point, name, unit, draw(interval), represents=draw(represents)))
+    return tuple(found)
+
+
+@st.composite
+def tariffs(draw: st.DrawFn, members: Sequence[Member], parameters: Sequence[str]) -> Tariff:
+    """Any of the four parts."""
+    steps = []
+    for name in draw(st.lists(st.sampled_from(parameters), max_size=3)) if parameters else []:
+        upper = Decimal(repr(UPPER[name]))
+        steps.append(
+            StrengthStep(
+                parameter=name,
+                above=draw(st.sampled_from([Decimal(0), upper / 4, upper / 2, upper, upper - Decimal("0.000001")])),
+                step=draw(st.sampled_from([upper / 4, Decimal(3), Decimal("0.7")])),
+                yuan_m3=draw(st.sampled_from([Decimal("0.30"), Decimal("0.0031692"), Decimal(-1)])),
+                partial_step=draw(st.sampled_from(["ceil", "floor", "proportional"])),
+            )
+        )
+    chosen = draw(st.lists(st.sampled_from([m.id for m in members]), unique=True))
+    return Tariff(
+        volume_price_yuan_m3=draw(st.sampled_from([None, Decimal("4.50"), Decimal("0.335"), Decimal(0)])),
+        fixed_yuan_month=tuple((m, draw(st.sampled_from([Decimal(3000), Decimal("1.65")]))) for m in chosen),
+        strength_steps=tuple(steps),
+        unmetered_difference=draw(st.sampled_from(["report", "proportional", "proportional", "equal"])),
+    )
+
+
+@st.composite
+def bill_cases(draw: st.DrawFn) -> BillCase:
+    """A plant of 1–3 members and up to 4 outfalls, over a month or a quarter."""
+    zone, _ = draw(st.sampled_from(ZONES))
+    period = draw(st.sampled_from(PERIODS))
+    ids = draw(st.permutations(["b", "a", "B", "é"]))[: draw(st.integers(1, 3))]
+    share = st.sampled_from([None, "0.3", "0.5", "0", "1", "33.333333"])
+    quota = st.sampled_from([None, None, "10", "0.0005", "7.1235", "0"])
+    members = tuple(member(m, draw(share), draw(quota)) for m in ids)
+    asked = draw(st.lists(st.sampled_from([*UPPER]), unique=True, max_size=3))
+    points = []
+    owners = [draw(st.sampled_from(ids)) for _ in range(draw(st.integers(1, 4)))]
+    for i, owner in enumerate(owners):
+        own = [x for x in asked if draw(st.sampled_from([True, True, True, False]))]
+        points.append(Point(f"o{i}", Role.OUTFALL, draw(bill_series(f"o{i}", own)), member=owner))
+    with_inlet = draw(st.booleans())
+    if with_inlet:
+        points.append(Point("in", Role.INLET, draw(bill_series("in", []))))
+    measured = sorted({s.parameter for p in points for s in p.series} & set(UPPER))
+    made = plant(
+        draw(st.permutations(points)),
+        zone=zone,
+        members=members,
+        inlet="in" if with_inlet else None,
+        tariff=draw(tariffs(members, measured)),
+        capacity_m3_d=draw(st.sampled_from([Decimal(1200), Decimal(48), Decimal("1000.5")])),
+    )
+    start, end = span_of(period, zone)
+    rows: list[Row] = []
+    for one in made.series:
+        if one.parameter == "volume":
+            rows += draw(bill_registers(made, one, start, end))
+        else:
+            rows += draw(bill_rows(one, start, end))
+    bases = [*BASES, *(f"direct:{m}" for m in ids), *(f"load:{x}" for x in measured)]
+    if not measured:
+        bases.remove("load")
+    amount = st.sampled_from(["100.00", "0.01", "0", "-33.34", "12372988.07", "0.1", "1000", "-0.02"])
+    chosen = draw(st.lists(st.tuples(st.sampled_from(bases), amount), min_size=1, max_size=6))
+    return BillCase(made, rows, period, [(f"item{i}", basis, x) for i, (basis, x) in enumerate(chosen)])
