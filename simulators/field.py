@@ -97,8 +97,8 @@ class Field:
             values, marks = self.sample(index, times)
             register = self._registers.get((series.point, series.parameter))
             if register is not None:
-                values = shown(register, values)
-                values, marks = self._unreached(series, times, values, marks)
+                plain = np.full(times.size, NORMAL, dtype=np.uint8)  # registers carry no marks
+                values, marks = self._unreached(series, times, shown(register, values), plain)
             station = self.station_of(series)
             stamps = times if station is None else times + self.clock_error_ms(station.id, times)
             parts.append(Readings.of(stamps, index, values, marks))

@@ -126,7 +126,10 @@ class Works:
         supply = self.substrate + ((1 - INERT) * fed[_COD] - COD_OF_SS * fed[_SS]) / v
         self.substrate, eaten = _monod(supply, UPTAKE * 1.05**warmth * breath, HALF_COD, wash)
         ammonified, nitrified, bound_n, denitrified = self._nitrogen(
-            fed, eaten, 1.09**warmth * breath * activity, wash  # nitrifiers suffer from salt twice
+            fed,
+            eaten,
+            1.09**warmth * breath * activity,
+            wash,  # nitrifiers suffer from salt twice
         )
         bound_p, precipitated = self._phosphorus(fed, eaten, wash)
         grown, decayed, wasted, settled = self._sludge(fed, eaten, through, 1.04**warmth, activity)
