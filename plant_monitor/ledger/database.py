@@ -52,7 +52,11 @@ class Database:
         self._lock = threading.Lock()
         self._engine = _engine(url)
         self.name = self._engine.url.render_as_string(hide_password=True)
-        self._migrate()
+        try:
+            self._migrate()
+        except StoreError:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -92,8 +96,8 @@ class Database:
 
 def translated(error: SQLAlchemyError, name: str) -> StoreError:
     """The product's error for one of SQLAlchemy's: try again later, or give up."""
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    message = f"ledger {name}: {cause[0]}"
+    cause = getattr(error, "orig", None) or (error.args[0] if error.args else type(error).__name__)
+    message = f"ledger {name}: {str(cause).strip().partition(chr(10))[0]}"
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if isinstance(error, OperationalError | PoolTimeout) or lost:
         return StoreUnavailable(message)
