@@ -1,0 +1,1 @@
+"""Grafana as code: `python -m grafana` writes the dashboards for a plant."""
