@@ -6,23 +6,15 @@ over which limit and standard, since when, and whether it is still going on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from plant_monitor.alerts.envelope import Message
 from plant_monitor.alerts.lifecycle import Alert, Exceedance, Transition
 from plant_monitor.plant import Limit, LimitSet, Name, Plant, Statistic
 from plant_monitor.windows import local_day
 
 # The steps that people are told of. That an alert grew is in its trail; telling each hour would be noise.
 TOLD = frozenset({Transition.OPENED, Transition.RESUMED, Transition.OVER, Transition.WITHDRAWN})
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message, ready to send."""
-
-    title: str
-    body: str
 
 
 PARAMETERS: dict[str, Name] = {

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
+from plant_monitor.alerts.envelope import Message
 from plant_monitor.alerts.lifecycle import (
     Action,
     ActionRefused,
@@ -25,7 +26,6 @@ from plant_monitor.alerts.lifecycle import (
     Transition,
     next_state,
 )
-from plant_monitor.alerts.messages import Message
 from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import owe

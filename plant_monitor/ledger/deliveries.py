@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
+from plant_monitor.alerts.envelope import Message
 from plant_monitor.alerts.lifecycle import Transition
-from plant_monitor.alerts.messages import Message
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.tables import deliveries
 
@@ -52,6 +52,21 @@ class Delivery:
     error: str
 
 
+_earlier = deliveries.alias()
+# Pending, and no earlier step of the same alert still on its way to the same channel.
+_NEXT = and_(
+    deliveries.c.state == DeliveryState.PENDING,
+    ~select(_earlier.c.id)
+    .where(
+        _earlier.c.alert_id == deliveries.c.alert_id,
+        _earlier.c.channel == deliveries.c.channel,
+        _earlier.c.seq < deliveries.c.seq,
+        _earlier.c.state == DeliveryState.PENDING,
+    )
+    .exists(),
+)
+
+
 class DeliveryLog:
     """All messages of a ledger."""
 
@@ -63,16 +78,9 @@ class DeliveryLog:
 
         The steps of one alert reach a channel in their order. ``without``: channels to leave alone.
         """
-        earlier = deliveries.alias()
-        waits = select(earlier.c.id).where(
-            earlier.c.alert_id == deliveries.c.alert_id,
-            earlier.c.channel == deliveries.c.channel,
-            earlier.c.seq < deliveries.c.seq,
-            earlier.c.state == DeliveryState.PENDING,
-        )
         query = (
             select(deliveries)
-            .where(deliveries.c.state == DeliveryState.PENDING, _due(now_ms), ~waits.exists())
+            .where(_NEXT, _due(now_ms))
             .where(deliveries.c.channel.not_in(sorted(without)))
             .order_by(deliveries.c.next_try_ms, deliveries.c.id)
             .limit(1)
@@ -102,7 +110,7 @@ class DeliveryLog:
 
     def next_due_ms(self) -> int | None:
         """When the next message is due; None where none is pending."""
-        query = select(func.min(deliveries.c.next_try_ms)).where(deliveries.c.state == DeliveryState.PENDING)
+        query = select(func.min(deliveries.c.next_try_ms)).where(_NEXT)
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 

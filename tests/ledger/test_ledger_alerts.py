@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from plant_monitor.alerts.envelope import Message
 from plant_monitor.alerts.lifecycle import (
     Action,
     ActionRefused,
@@ -20,7 +21,6 @@ from plant_monitor.alerts.lifecycle import (
     Transition,
     assess,
 )
-from plant_monitor.alerts.messages import Message
 from plant_monitor.errors import StoreError
 from plant_monitor.ledger import Ledger
 from plant_monitor.ledger.deliveries import CLAIM_MS, DeliveryState

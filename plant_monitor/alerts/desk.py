@@ -1,0 +1,238 @@
+"""The alert desk: from the episodes of an evaluation to people who know.
+
+:meth:`AlertDesk.consider` records what an evaluation does to the alerts and, in the same transaction, the
+messages that are owed. A thread sends what is due. A restart therefore repeats nothing that was settled and
+loses nothing; only a crash between handing a message over and settling it makes the message go out twice, and
+a folder does not even notice that (see ``ledger.deliveries``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
+from plant_monitor.alerts.lifecycle import Alert, Change, Exceedance, Span, Transition, assess
+from plant_monitor.alerts.messages import TOLD, message
+from plant_monitor.clock import Clock
+from plant_monitor.errors import StoreError
+from plant_monitor.plant import Plant
+
+FIRST_WAIT_MS = 10_000
+LONGEST_WAIT_MS = 3_600_000
+GIVE_UP_MS = 24 * 3_600_000  # news of yesterday helps nobody; the failure stays visible
+IDLE_MS = 60_000
+SHORTEST_PAUSE_MS = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+class OwedMessage(Protocol):
+    """A message that was claimed for sending."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def alert_id(self) -> int: ...  # noqa: D102
+    @property
+    def seq(self) -> int: ...  # noqa: D102
+    @property
+    def transition(self) -> Transition: ...  # noqa: D102
+    @property
+    def channel(self) -> str: ...  # noqa: D102
+    @property
+    def message(self) -> Message: ...  # noqa: D102
+    @property
+    def attempts(self) -> int: ...  # noqa: D102
+    @property
+    def created_ms(self) -> int: ...  # noqa: D102
+
+
+class AlertBook(Protocol):
+    """Where alerts are kept."""
+
+    def record(
+        self,
+        decide: Callable[[tuple[Alert, ...]], Sequence[Change]],
+        notices: Callable[[Change], Mapping[str, Message]],
+        covered: Span,
+    ) -> tuple[Change, ...]:
+        """Apply changes and owe their messages in one transaction."""
+        ...
+
+    def ongoing_since_ms(self) -> int | None:
+        """Start of the earliest episode that has not ended."""
+        ...
+
+
+class Outbox(Protocol):
+    """Where messages wait."""
+
+    def claim(self, now_ms: int, *, without: Collection[str] = ()) -> OwedMessage | None:
+        """The next message that is due, for this process alone."""
+        ...
+
+    def sent(self, delivery_id: int, now_ms: int) -> None:
+        """It was handed over."""
+        ...
+
+    def retry(self, delivery_id: int, next_try_ms: int, error: str) -> None:
+        """It was not; try again then."""
+        ...
+
+    def give_up(self, delivery_id: int, error: str) -> None:
+        """It was not, and that was the last try."""
+        ...
+
+    def next_due_ms(self) -> int | None:
+        """When the next one is due."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Messages by state."""
+        ...
+
+
+class AlertLedger(Protocol):
+    """What the desk needs of a ledger."""
+
+    @property
+    def alerts(self) -> AlertBook:
+        """Where alerts are kept."""
+        ...
+
+    @property
+    def deliveries(self) -> Outbox:
+        """Where messages wait."""
+        ...
+
+
+class AlertDesk:
+    """Alerts of one plant. ``senders`` by channel id (``channels.open_senders``)."""
+
+    def __init__(self, ledger: AlertLedger, senders: Mapping[str, Sender], plant: Plant, clock: Clock) -> None:
+        self._ledger, self._senders, self._plant, self._clock = ledger, dict(senders), plant, clock
+        self._failing: dict[str, str] = {}  # channel -> why its last message was not taken
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def consider(self, exceedances: Sequence[Exceedance], covered: Span, now_ms: int) -> tuple[Change, ...]:
+        """Record what the episodes of an evaluation of ``covered`` do to the alerts, and owe the messages.
+
+        The evaluation should begin at :meth:`look_back_ms` or earlier and reach to now. Considered again, or
+        after a restart, the same episodes change nothing.
+
+        Raises
+        ------
+        StoreError  nothing was recorded; consider it again later
+        """
+        changes = self._ledger.alerts.record(
+            lambda known: assess(known, exceedances, covered, now_ms), self._notices, covered
+        )
+        if changes:
+            self._wake.set()
+        return changes
+
+    def look_back_ms(self) -> int | None:
+        """Where the next evaluation has to begin, so that it sees every ongoing episode whole; None: anywhere."""
+        return self._ledger.alerts.ongoing_since_ms()
+
+    def deliver_due(self) -> int:
+        """Send all that is due now; the number of messages that were taken.
+
+        A channel that fails is left alone until its next round.
+
+        Raises
+        ------
+        StoreError  the ledger cannot be read or written
+        """
+        taken, failed = 0, set[str]()
+        while (owed := self._ledger.deliveries.claim(self._clock.now_ms(), without=failed)) is not None:
+            if self._send(owed):
+                taken += 1
+            else:
+                failed.add(owed.channel)
+        return taken
+
+    def start(self) -> None:
+        """Begin to send from a thread."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="alert-desk", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the thread after the message it is at."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            self._thread = None
+
+    def health(self) -> dict[str, Any]:
+        """Messages by state, and why a channel fails."""
+        return {"messages": self._ledger.deliveries.counts(), "failing": dict(self._failing)}
+
+    def _notices(self, change: Change) -> dict[str, Message]:
+        if change.transition not in TOLD:
+            return {}
+        text = message(change.alert, change.transition, self._plant)
+        return dict.fromkeys((channel.id for channel in self._plant.notify.channels), text)
+
+    def _send(self, owed: OwedMessage) -> bool:
+        envelope = Envelope(
+            owed.message, self._plant.id, owed.alert_id, owed.seq, str(owed.transition), owed.created_ms
+        )
+        try:
+            sender = self._senders.get(owed.channel)
+            if sender is None:
+                raise NotSent(f"channel {owed.channel} is no longer in plant.yaml", retry=False)
+            sender.send(envelope)
+        except NotSent as error:
+            self._not_sent(owed, str(error), retry=error.retry)
+            return False
+        except Exception as error:  # noqa: BLE001  a channel is foreign code; it must not end the thread of all
+            self._not_sent(owed, f"{type(error).__name__}: {error}", retry=True)
+            return False
+        self._ledger.deliveries.sent(owed.id, self._clock.now_ms())
+        if self._failing.pop(owed.channel, None) is not None:
+            _log.info("alert channel works again", channel=owed.channel)
+        return True
+
+    def _not_sent(self, owed: OwedMessage, reason: str, *, retry: bool) -> None:
+        if owed.channel not in self._failing:
+            _log.error("alert channel fails", channel=owed.channel, alert=owed.alert_id, reason=reason)
+        self._failing[owed.channel] = reason
+        now_ms = self._clock.now_ms()
+        if retry and now_ms - owed.created_ms < GIVE_UP_MS:
+            self._ledger.deliveries.retry(owed.id, now_ms + wait_ms(owed.attempts), reason)
+        else:
+            self._ledger.deliveries.give_up(owed.id, reason)
+
+    def _run(self) -> None:
+        reachable = True
+        while not self._stopping.is_set():
+            self._wake.clear()
+            now_ms = self._clock.now_ms()
+            due_ms: int | None = None
+            try:
+                self.deliver_due()
+                due_ms = self._ledger.deliveries.next_due_ms()
+                if not reachable:
+                    _log.info("ledger reachable again: messages go out")
+                reachable = True
+            except StoreError as error:
+                if reachable:
+                    _log.error("ledger out of reach: messages wait", reason=str(error))
+                reachable = False
+            idle = now_ms + IDLE_MS
+            until = idle if due_ms is None else min(max(due_ms, now_ms + SHORTEST_PAUSE_MS), idle)
+            if not self._stopping.is_set():
+                self._clock.wait_until(until, self._wake)
+
+
+def wait_ms(attempts: int) -> int:
+    """How long to wait after so many tries: 10 s, 30 s, 90 s, …, at most an hour."""
+    return int(min(FIRST_WAIT_MS * 3.0 ** min(attempts - 1, 20), LONGEST_WAIT_MS))

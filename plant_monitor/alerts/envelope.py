@@ -1,0 +1,56 @@
+"""The port between the desk, which decides what is sent when, and the channels, which send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from plant_monitor.errors import PlantMonitorError
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, ready to read."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message with what makes it unmistakable: the same step of the same alert has the same name for ever."""
+
+    message: Message
+    plant: str
+    alert_id: int
+    seq: int
+    transition: str
+    time_ms: int  # when the step was recorded
+
+    @property
+    def name(self) -> str:
+        """Sorts by time: ``20261001T003000Z-xieqiao-000012-01-opened``."""
+        stamp = datetime.fromtimestamp(self.time_ms // 1000, UTC)
+        return f"{stamp:%Y%m%dT%H%M%SZ}-{self.plant}-{self.alert_id:06d}-{self.seq:02d}-{self.transition}"
+
+
+class NotSent(PlantMonitorError):
+    """A channel did not take a message. ``retry``: another try may help."""
+
+    def __init__(self, reason: str, *, retry: bool = True) -> None:
+        self.retry = retry
+        super().__init__(reason)
+
+
+class Sender(Protocol):
+    """A way to reach people."""
+
+    def send(self, envelope: Envelope) -> None:
+        """Hand the message over.
+
+        Raises
+        ------
+        NotSent  it was not taken
+        """
+        ...
