@@ -100,7 +100,7 @@ class _Facts:
 
     def zh_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f"({number(self.worst.peak_ratio, 1.0)} 倍)"
-        windows = f"{self.alert.windows} 个{'小时' if self.hours else '日'}"
+        windows = f"{self.alert.windows} {'小时' if self.hours else '天'}"
         if self.transition is Transition.WITHDRAWN:
             status = "数据更正后,不再超标"
         elif self.alert.ongoing:
