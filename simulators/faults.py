@@ -93,7 +93,7 @@ class Drift(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Rollover(Fault):
-    """The totaliser of a point reaches the end of its register at ``at``."""
+    """The totaliser of a point has counted its register full: the next water after ``at`` brings it to 0."""
 
     point: str
 
@@ -246,6 +246,8 @@ def _strangers(fault: Fault, where: str, file: str, plant: Plant) -> list[Proble
     elif parameter is not None and (point, parameter) not in plant.series_index:
         known = ", ".join(s.parameter for s in plant.point_by_id[str(point)].series)
         problems.append(Problem(file, f"{where}.parameter", repr(parameter), f"one of {known}"))
+    elif isinstance(fault, Rollover) and _endless(plant, str(point)):
+        problems.append(Problem(file, f"{where}.point", f"{point}, whose volume declares no rollover", "one that does"))
     elif isinstance(fault, BrineShock) and point not in {p.id for p in plant.outfalls}:
         problems.append(Problem(file, f"{where}.point", repr(point), "an outfall"))
     device = getattr(fault, "device", None)
@@ -255,3 +257,9 @@ def _strangers(fault: Fault, where: str, file: str, plant: Plant) -> list[Proble
         if device not in devices:
             problems.append(Problem(file, f"{where}.device", repr(device), "one of " + ", ".join(devices)))
     return problems
+
+
+def _endless(plant: Plant, point: str) -> bool:
+    """Whether plant.yaml does not say where the register of a point's totaliser ends."""
+    totaliser = plant.point_by_id[point].find("volume")
+    return totaliser is None or totaliser.rollover is None

@@ -175,15 +175,16 @@ class Field:
         return dial(total, float(spec.resolution), None if spec.rollover is None else float(spec.rollover))
 
     def _initial_register(self, spec: Series, factor: float) -> float:
-        """The register at the epoch: a meter in service for some years, or one that is full at a scripted instant."""
+        """The register at the epoch: of a meter in service for some years, or of one that is full when scripted."""
         if spec.point not in self._initial:
             size = float(spec.rollover) if spec.rollover is not None else 1e8
             years = 1 + 4 * float(uniform(stream(self.seed, spec.point, "register"), 0)[0])
-            self._initial[spec.point] = min(0.7 * size, years * 30_000 * factor)
+            initial = min(0.7 * size, years * 30_000 * factor)
             for fault in self.scenario.of(faults.Rollover):
-                if fault.point == spec.point and spec.rollover is not None:
+                if fault.point == spec.point:
                     until = float(self._stream(spec.point, fault.at).volume(np.array([fault.at]))[0])
-                    self._initial[spec.point] = (float(spec.resolution) / 2 - until * factor) % size
+                    initial = (-float(spec.resolution) / 2 - until * factor) % size
+            self._initial[spec.point] = initial
         return self._initial[spec.point]
 
     def _disturb(
