@@ -88,12 +88,13 @@ def split(amount: int, weights: Mapping[str, int | Fraction], capacity_shares: M
         chosen, fallback = capacity_shares, CAPACITY_SHARE
     if not any(chosen.values()):
         chosen, fallback = dict.fromkeys(weights, 1), EQUAL
-    total = sum((Fraction(w) for w in chosen.values()), Fraction(0))
-    shares = {key: Fraction(weight) / total for key, weight in chosen.items()}
-    return Split(largest_remainder(amount, chosen), shares, fallback)
+    whole = _as_integers(chosen)
+    total = sum(whole.values())
+    shares = {key: Fraction(weight, total) for key, weight in whole.items()}
+    return Split(largest_remainder(amount, whole), shares, fallback)
 
 
 def _as_integers(weights: Mapping[str, int | Fraction]) -> dict[str, int]:
     """The same proportions in integers."""
-    scale = lcm(*(Fraction(w).denominator for w in weights.values()))
-    return {key: int(weight * scale) for key, weight in weights.items()}
+    scale = lcm(*(w.denominator for w in weights.values()))
+    return {key: w.numerator * (scale // w.denominator) for key, w in weights.items()}
