@@ -62,6 +62,11 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         "进水口本期没有水量，无法与各排放口合计比较",
         "the inlet has no volume in this period, so there is no difference to the sum of the outfalls",
     ),
+    "no_inlet": (
+        WARNING,
+        "资费规定分摊未计量差额（{rule}），但未指定进水口：无差额可分",
+        "the tariff splits the unmetered difference ({rule}), but no inlet is named: there is none to split",
+    ),
     "unmetered_difference": (
         INFO,
         "进水口 {inlet} m³，各排放口合计 {outfalls} m³，差额 {difference} m³；处理规则：{rule}",
@@ -153,6 +158,9 @@ def _can_estimate(plant: Plant, member_id: str | None) -> bool:
 
 def difference_findings(plant: Plant, difference: Difference | None) -> list[BillFinding]:
     """The difference to the inlet, reported in every case."""
+    rule = plant.tariff.unmetered_difference
+    if plant.inlet is None and rule != "report":
+        return [finding("no_inlet", {}, rule=rule)]
     if difference is None:
         return []
     figures = {

@@ -141,6 +141,11 @@ def test_without_an_inlet_nothing_is_compared():
     assert (statement.difference, statement.findings) == (None, ())
 
 
+def test_a_rule_for_the_difference_needs_an_inlet():
+    of = two(Tariff(unmetered_difference="equal"))
+    assert [f.code for f in bill(of, readings(of, BOTH), OCTOBER, []).findings] == ["no_inlet"]
+
+
 def test_difference_with_nothing_measured_goes_by_capacity_share():
     of = two(Tariff(unmetered_difference="proportional"), inlet="in")
     rows = [*registers(A, 0.0), *registers(B, 0.0), *registers("in", 4.0)]
