@@ -77,19 +77,19 @@ def encode(reading: RegisterReading, values: FloatArray) -> list[tuple[int, Word
 
 def shown(reading: RegisterReading, values: FloatArray) -> FloatArray:
     """What somebody who reads the registers sees of ``values``: the same, cut to what the registers can hold."""
-    raw = (values - reading.offset) / reading.scale
-    if reading.fraction is not None:
-        raw = np.round(raw, 6)
-        whole = np.floor(raw)
-        rest = np.round((raw - whole) * reading.scale / reading.fraction.scale, 6)
-        seen = _stored(rest, reading.fraction.type) * reading.fraction.scale
-        return _stored(whole, reading.type) * reading.scale + seen + reading.offset
-    number = _stored(raw, reading.type)
-    if reading.scale == 1 and reading.offset == 0:
-        return number
-    result = number * reading.scale + reading.offset
-    # Integer registers show decimals: 3 at a scale of 0.1 is 0.3, which 3 · 0.1 in binary is not.
-    return np.round(result, _decimals(reading.scale, reading.offset)) if "int" in reading.type else result
+    raw, part = (values - reading.offset) / reading.scale, reading.fraction
+    if part is None:
+        number = _stored(raw, reading.type)
+        if reading.scale == 1 and reading.offset == 0:
+            return number
+        result = number * reading.scale + reading.offset
+        # Integer registers show decimals: 3 at a scale of 0.1 is 0.3, which 3 · 0.1 in binary is not.
+        return np.round(result, _decimals(reading.scale, reading.offset)) if "int" in reading.type else result
+    raw = np.round(raw, 6)
+    whole = np.floor(raw)
+    rest = np.round((raw - whole) * reading.scale / part.scale, 6)
+    result = _stored(whole, reading.type) * reading.scale + _stored(rest, part.type) * part.scale + reading.offset
+    return np.round(result, _decimals(reading.scale, part.scale, reading.offset)) if "int" in part.type else result
 
 
 def _stored(raw: FloatArray, type_: str) -> FloatArray:

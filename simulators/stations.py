@@ -29,13 +29,15 @@ from simulators.field import DAY_MS, TOTALISER_MS, Field, due_times
 
 def topic_of(station: MqttStation, point: str) -> str | None:
     """The topic under which a station tells of a point; None where the station's pattern cannot name it."""
+    topic = re.sub(r"^\$share/[^/]+/", "", station.topic)
+    if station.point is None and "+" not in topic:
+        return topic if topic.split("/")[-2:-1] == [point] else None
     pattern = station.point or "{1}"
     parts = re.split(r"\{(\d+)\}", pattern)
     found = re.fullmatch("".join(re.escape(p) if i % 2 == 0 else "(.+)" for i, p in enumerate(parts)), point)
     if found is None:
         return None
     levels = {int(n): text for n, text in zip(parts[1::2], found.groups(), strict=True)}
-    topic = re.sub(r"^\$share/[^/]+/", "", station.topic)
     pluses = iter(range(1, topic.count("+") + 1))
     return re.sub(r"\+", lambda _: levels.get(next(pluses), station.id), topic).replace("#", "readings")
 

@@ -49,7 +49,8 @@ def test_every_series_has_a_reading_at_each_of_its_due_times(plant: Plant, calm:
     for index, series in enumerate(plant.series):
         mine = readings.of_series(index)
         assert series.interval_ms is not None
-        np.testing.assert_array_equal(mine.time, at(plant, START) + np.arange(DAY // series.interval_ms) * series.interval_ms)
+        due = at(plant, START) + np.arange(0, DAY, series.interval_ms)
+        np.testing.assert_array_equal(mine.time, due)
         assert np.isfinite(mine.value).all() and (mine.mark == ord("N")).all()
 
 
@@ -131,7 +132,8 @@ def test_units_of_plant_yaml_are_kept() -> None:
     times = at(metric, START, 9) + np.arange(0, HOUR, 60_000)
     one, two = field_from(metric, EPOCH), field_from(other, EPOCH)
     np.testing.assert_allclose(ask(one, "out", "flow", times)[0], ask(two, "out", "flow", times)[0] * 3.6, atol=0.03)
-    np.testing.assert_allclose(ask(one, "out", "cod_cr", times)[0], ask(two, "out", "cod_cr", times)[0] * 1000, atol=0.2)
+    grams = ask(two, "out", "cod_cr", times)[0]
+    np.testing.assert_allclose(ask(one, "out", "cod_cr", times)[0], grams * 1000, atol=0.2)
     litres, cubic = (np.diff(ask(f, "out", "volume", times[[0, -1]])[0])[0] for f in (two, one))
     assert litres == pytest.approx(1000 * cubic, abs=2) and cubic > 0.5
 
@@ -149,7 +151,7 @@ def test_due_times_start_anew_at_each_local_midnight(zone: str) -> None:
     plant = plant_of("  - {id: out, role: outfall, member: a, parameters: {flow: {interval: 7h}}}", zone=zone)
     for day in (date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1)):
         span = at(plant, day), at(plant, day + timedelta(days=1))
-        assert due_times(*span, 7 * HOUR, plant).tolist() == [t for k in range(4) if (t := span[0] + k * 7 * HOUR) < span[1]]
+        assert due_times(*span, 7 * HOUR, plant).tolist() == list(range(*span, 7 * HOUR))
         assert np.isfinite(field_from(plant, date(2026, 3, 1)).history(*span).value).all()
 
 
@@ -175,7 +177,8 @@ def test_over_range_and_lost_values_carry_their_marks(plant: Plant, tmp_path: Pa
     values, marks = ask(field, "shennong-outfall", "cod_cr", hours)
     assert "".join(map(chr, marks)) == "NNTTNN" and values[2:4].tolist() == [10_000.0] * 2
     values, marks = ask(field, "shennong-outfall", "ammonia_n", hours)
-    assert "".join(map(chr, marks)) == "NNBBNN" and np.isnan(values[2:4]).all() and np.isfinite(values[[0, 1, 4, 5]]).all()
+    assert "".join(map(chr, marks)) == "NNBBNN"
+    assert np.isnan(values).tolist() == [False, False, True, True, False, False]
 
 
 def test_a_totaliser_rolls_over_at_the_scripted_instant(plant: Plant, tmp_path: Path) -> None:
@@ -227,7 +230,8 @@ def test_a_drifting_station_stamps_wrong_times_and_a_dead_device_leaves_marks(pl
     )
     history = field.history(at(plant, START), at(plant, START, 8))
     cod = history.of_series(plant.series_index["plant-effluent", "cod_cr"])
-    assert ((cod.time - at(plant, START)) // 1000 - 3600 * np.arange(8)).tolist() == [0, -30, -60, -90, -120, -150, 0, 0]
+    error_s = (cod.time - at(plant, START) - HOUR * np.arange(8)) // 1000
+    assert error_s.tolist() == [0, -30, -60, -90, -120, -150, 0, 0]
     flow = history.of_series(plant.series_index["keqiao-outfall", "flow"])
     lost = (flow.time >= at(plant, START, 1)) & (flow.time < at(plant, START, 1.5))
     assert (flow.mark[lost] == ord("B")).all() and np.isnan(flow.value[lost]).all()
@@ -288,7 +292,8 @@ def test_all_mistakes_of_a_scenario_are_told_at_once(plant: Plant, tmp_path: Pat
 def test_registers_carry_no_marks(plant: Plant, tmp_path: Path) -> None:
     devices = tuple(d for d in plant.devices if isinstance(d, ModbusDevice))
     bare = replace(plant, devices=devices)
-    field = scripted(bare, tmp_path, "kind: over_range, point: keqiao-outfall, parameter: flow, at: 0, for: 1h, value: 90")
+    fault = "kind: over_range, point: keqiao-outfall, parameter: flow, at: 0, for: 1h, value: 90"
+    field = scripted(bare, tmp_path, fault)
     flow = field.history(at(plant, START), at(plant, START, 1)).of_series(plant.series_index["keqiao-outfall", "flow"])
     assert (flow.mark == ord("N")).all() and flow.value == pytest.approx(90)
 

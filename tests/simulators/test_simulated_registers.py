@@ -15,7 +15,9 @@ from plant_monitor.plant import RegisterFraction, RegisterReading
 from simulators.registers import encode, shown, words_of
 
 
-def reading(type_: str, order: str, scale: float = 1.0, offset: float = 0.0, fraction: RegisterFraction | None = None) -> RegisterReading:
+def reading(
+    type_: str, order: str, scale: float = 1.0, offset: float = 0.0, fraction: RegisterFraction | None = None
+) -> RegisterReading:
     return RegisterReading("p", "volume", "holding", 10, type_, order, scale, offset, fraction)
 
 
