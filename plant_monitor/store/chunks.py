@@ -1,9 +1,10 @@
 """The compressed form of one series' sealed day: pure, columns to bytes and back, bit for bit.
 
 Columns compress well once each looks alike from row to row: times as steps, values that have few decimals
-as steps of whole numbers, everything split into byte planes before zlib.
+as steps of whole numbers, everything split into byte planes. Each plane is compressed alone, and kept as it
+is where that gains nothing, so that the noise in the last bits of a measurement costs no time.
 
-    columns  = zlib( head · time steps · value column · marks )
+    columns  = head · time steps · value column · marks
     head     = version u8 · codec u8 · decimals u8 · time width u8 · value width u8 · rows u32 · exceptions u32
                · first time i64
     codec 0  = the float64 values in byte planes
@@ -11,7 +12,8 @@ as steps of whole numbers, everything split into byte planes before zlib.
                exceptions, values that this does not give back (NaN, infinite, -0.0, odd ones): row u32 each,
                float64 each
     codec 2  = the same with value = whole * 10**-decimals, as a register times its scale gives it
-    accepted = zlib( width u8 · first i64 · steps of (accepted - time) )
+    accepted = width u8 · first i64 · steps of (accepted - time) in planes
+    plane    = size u32 · zlib bytes, or the bytes themselves where ``size`` is their number
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ from plant_monitor.readings import FloatArray, IntArray, MarkArray
 _VERSION = 1
 _HEAD = struct.Struct("<BBBBBIIq")
 _ACCEPTED_HEAD = struct.Struct("<Bq")
+_SIZE = struct.Struct("<I")
 _PLAIN, _DIVIDED, _SCALED = 0, 1, 2
 _LEVEL = 6  # of zlib
+_WORTH = 0.9  # a plane that shrinks less than to that is kept as it is
 _TENS = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 _TENTHS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # literals: the same bits on every machine
 _MOST_EXCEPTIONS = 0.1  # of the rows; with more, the values are no decimals
@@ -44,7 +48,7 @@ def encode(time: IntArray, value: FloatArray, mark: MarkArray) -> bytes:
     values, codec, decimals, value_width, exceptions = _encode_values(value)
     first = int(time[0]) if time.size else 0
     head = _HEAD.pack(_VERSION, codec, decimals, time_width, value_width, time.size, exceptions, first)
-    return zlib.compress(b"".join((head, steps, values, mark.tobytes())), _LEVEL)
+    return b"".join((head, *steps, *values, _plane(mark.tobytes())))
 
 
 def decode(blob: bytes) -> tuple[IntArray, FloatArray, MarkArray]:
@@ -54,50 +58,68 @@ def decode(blob: bytes) -> tuple[IntArray, FloatArray, MarkArray]:
     ------
     StoreError  the bytes are damaged, or of a newer format
     """
-    raw = _opened(blob)
-    version, codec, decimals, time_width, value_width, rows, exceptions, first = _HEAD.unpack_from(raw)
+    version, codec, decimals, time_width, value_width, rows, exceptions, first = _HEAD.unpack_from(blob)
     if version != _VERSION:
         raise StoreError(f"a sealed day of format {version}, expected {_VERSION}: use a newer plant-monitor")
-    at = _HEAD.size
-    steps = max(rows - 1, 0)
-    time = _summed(_unplaned(raw, at, steps, time_width), first, rows)
-    at += steps * time_width
+    planes = _Planes(blob, _HEAD.size)
+    time = _summed(planes.numbers(max(rows - 1, 0), time_width), first, rows)
     if codec == _PLAIN:
-        value = _unplaned(raw, at, rows, 8).view(np.float64)
-        at += rows * 8
+        value = planes.numbers(rows, 8).view(np.float64)
     else:
-        whole = _unplaned(raw, at, rows, value_width)
-        at += rows * value_width
-        value = _restored(np.cumsum(whole, dtype=np.int64), codec, decimals)
-        where = np.frombuffer(raw, "<u4", exceptions, at)
-        at += exceptions * 4
-        value[where] = np.frombuffer(raw, "<f8", exceptions, at)
-        at += exceptions * 8
-    return time, value, np.frombuffer(raw, np.uint8, rows, at)
+        value = _restored(np.cumsum(planes.numbers(rows, value_width), dtype=np.int64), codec, decimals)
+        where = np.frombuffer(planes.next(4 * exceptions), "<u4")
+        value[where] = np.frombuffer(planes.next(8 * exceptions), "<f8")
+    return time, value, np.frombuffer(planes.next(rows), np.uint8)
 
 
 def encode_accepted(accepted_ms: IntArray, time: IntArray) -> bytes:
     """When each reading was accepted; mostly a little after its time."""
     late = accepted_ms - time
     steps, width = _planes(np.diff(late))
-    return zlib.compress(_ACCEPTED_HEAD.pack(width, int(late[0]) if late.size else 0) + steps, _LEVEL)
+    return _ACCEPTED_HEAD.pack(width, int(late[0]) if late.size else 0) + b"".join(steps)
 
 
 def decode_accepted(blob: bytes, time: IntArray) -> IntArray:
     """The inverse of :func:`encode_accepted`."""
-    raw = _opened(blob)
-    width, first = _ACCEPTED_HEAD.unpack_from(raw)
-    return time + _summed(_unplaned(raw, _ACCEPTED_HEAD.size, max(time.size - 1, 0), width), first, time.size)
+    width, first = _ACCEPTED_HEAD.unpack_from(blob)
+    steps = _Planes(blob, _ACCEPTED_HEAD.size).numbers(max(time.size - 1, 0), width)
+    return time + _summed(steps, first, time.size)
 
 
-def _opened(blob: bytes) -> bytes:
-    try:
-        return zlib.decompress(blob)
-    except zlib.error as error:
-        raise StoreError(f"a sealed day cannot be read ({error}): restore the journal from a backup") from error
+class _Planes:
+    """The planes of a blob, one after the other."""
+
+    def __init__(self, blob: bytes, at: int) -> None:
+        self._blob, self._at = blob, at
+
+    def next(self, size: int) -> bytes:
+        """The next plane, of ``size`` bytes."""
+        (stored,) = _SIZE.unpack_from(self._blob, self._at)
+        start = self._at + _SIZE.size
+        self._at = start + stored
+        plane = self._blob[start : self._at]
+        if stored == size:
+            return plane
+        try:
+            return zlib.decompress(plane, bufsize=size)
+        except zlib.error as error:
+            raise StoreError(f"a sealed day cannot be read ({error}): restore the journal from a backup") from error
+
+    def numbers(self, rows: int, width: int) -> NDArray[Any]:
+        """The next column of whole numbers."""
+        column = np.empty((rows, width), dtype=np.uint8)
+        for byte in range(width):
+            column[:, byte] = np.frombuffer(self.next(rows), np.uint8)
+        return column.reshape(-1).view(f"<i{width}")
 
 
-def _encode_values(value: FloatArray) -> tuple[bytes, int, int, int, int]:
+def _plane(raw: bytes) -> bytes:
+    squeezed = zlib.compress(raw, _LEVEL)
+    kept = squeezed if len(squeezed) < _WORTH * len(raw) else raw
+    return _SIZE.pack(len(kept)) + kept
+
+
+def _encode_values(value: FloatArray) -> tuple[list[bytes], int, int, int, int]:
     """Bytes, codec, decimals, width, number of exceptions."""
     for decimals, codec in product(range(len(_TENS)), (_DIVIDED, _SCALED)):
         whole = _whole(value, decimals)
@@ -105,9 +127,9 @@ def _encode_values(value: FloatArray) -> tuple[bytes, int, int, int, int]:
         if wrong.size <= value.size * _MOST_EXCEPTIONS:
             whole[wrong] = whole[_before(wrong, value.size)]
             planes, width = _planes(np.diff(whole, prepend=0))
-            odd = wrong.astype("<u4").tobytes() + value[wrong].astype("<f8").tobytes()
-            return planes + odd, codec, decimals, width, wrong.size
-    return _shuffled(value.astype("<f8"), 8), _PLAIN, 0, 8, 0
+            odd = (_plane(wrong.astype("<u4").tobytes()), _plane(value[wrong].astype("<f8").tobytes()))
+            return [*planes, *odd], codec, decimals, width, wrong.size
+    return _split(value.astype("<f8"), 8), _PLAIN, 0, 8, 0
 
 
 def _whole(value: FloatArray, decimals: int) -> IntArray:
@@ -128,20 +150,15 @@ def _before(wrong: IntArray, rows: int) -> IntArray:
     return right[np.maximum(np.searchsorted(right, wrong) - 1, 0)]
 
 
-def _planes(whole: NDArray[np.int64]) -> tuple[bytes, int]:
+def _planes(whole: NDArray[np.int64]) -> tuple[list[bytes], int]:
     """Whole numbers in byte planes of the smallest width that holds them all."""
     low, high = (int(whole.min()), int(whole.max())) if whole.size else (0, 0)
     width = next(w for w in (1, 2, 4, 8) if -(1 << (8 * w - 1)) <= low and high < 1 << (8 * w - 1))
-    return _shuffled(whole.astype(f"<i{width}"), width), width
+    return _split(whole.astype(f"<i{width}"), width), width
 
 
-def _shuffled(column: NDArray[Any], width: int) -> bytes:
-    return column.view(np.uint8).reshape(-1, width).T.tobytes()
-
-
-def _unplaned(raw: bytes, at: int, rows: int, width: int) -> NDArray[Any]:
-    planes = np.frombuffer(raw, np.uint8, rows * width, at).reshape(width, rows)
-    return np.ascontiguousarray(planes.T).reshape(-1).view(f"<i{width}")
+def _split(column: NDArray[Any], width: int) -> list[bytes]:
+    return [_plane(plane.tobytes()) for plane in column.view(np.uint8).reshape(-1, width).T]
 
 
 def _summed(steps: NDArray[Any], first: int, rows: int) -> IntArray:

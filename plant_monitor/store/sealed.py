@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -47,46 +48,43 @@ class SealedDays:
     def known(self, connection: sqlite3.Connection, batch: Readings, days: list[Day]) -> list[Known]:
         """What those chunks hold at the instants of a batch."""
         found = []
-        batch_day = batch.time // DAY_MS
-        for number, day in days:
-            mine = batch.time[(batch.series == number) & (batch_day == day)]
-            chunk = self._chunk(connection, number, day)
-            here = np.flatnonzero(np.isin(chunk.readings.time, mine))
-            found.append(Known(chunk.readings.take(here), chunk.accepted_ms[here]))
+        wanted = set(days)
+        for day, rows in _by_day(batch):
+            if day in wanted:
+                chunk = self._chunk(connection, *day)
+                if not len(chunk.readings):
+                    continue
+                at = np.searchsorted(chunk.readings.time, batch.time[rows])
+                at = np.minimum(at, len(chunk.readings) - 1)
+                here = at[chunk.readings.time[at] == batch.time[rows]]  # an instant may come twice
+                found.append(Known(chunk.readings.take(here), chunk.accepted_ms[here]))
         return found
 
     def seal(self, connection: sqlite3.Connection, start_ms: int, end_ms: int) -> int:
         """Fold the hot rows of ``[start, end)`` into chunks; how many there were."""
-        hot = known_from(
-            connection.execute("SELECT * FROM hot WHERE time>=? AND time<?", (start_ms, end_ms)).fetchall()
-        )
-        rows = hot.readings
-        order = np.lexsort((rows.time, rows.series))
-        rows, accepted = rows.take(order), hot.accepted_ms[order]
-        days = rows.time // DAY_MS
-        cuts = np.flatnonzero((np.diff(rows.series) != 0) | (np.diff(days) != 0)) + 1
-        for part in np.split(np.arange(len(rows)), cuts) if len(rows) else ():
-            self._fold(connection, int(days[part[0]]), Known(rows.take(part), accepted[part]))
+        select = "SELECT * FROM hot WHERE time>=? AND time<?"
+        hot = known_from(connection.execute(select, (start_ms, end_ms)).fetchall())
+        for day, rows in _by_day(hot.readings):
+            self._fold(connection, day, Known(hot.readings.take(rows), hot.accepted_ms[rows]))
         connection.execute("DELETE FROM hot WHERE time>=? AND time<?", (start_ms, end_ms))
-        return len(rows)
+        return len(hot.readings)
 
-    def _fold(self, connection: sqlite3.Connection, day: int, late: Known) -> None:
-        number = int(late.readings.series[0])
-        if (number, day) in self._spans:
-            late = overlaid([self._chunk(connection, number, day), late])
-            self._forget(number, day)
+    def _fold(self, connection: sqlite3.Connection, day: Day, late: Known) -> None:
+        if day in self._spans:
+            late = overlaid([self._chunk(connection, *day), late])
+            self._forget(day)
         time = late.readings.time
         first, last = int(time[0]), int(time[-1])
         connection.execute(
             "INSERT OR REPLACE INTO chunks (series, day, rows, first_ms, last_ms, columns, accepted)"
             " VALUES (?,?,?,?,?,?,?)",
             (
-                *(number, day, int(time.size), first, last),
+                *(*day, int(time.size), first, last),
                 chunks.encode(time, late.readings.value, late.readings.mark),
                 chunks.encode_accepted(late.accepted_ms, time),
             ),
         )
-        self._spans[(number, day)] = (first, last)
+        self._spans[day] = (first, last)
         self._until = max(self._until, last)
 
     def _chunk(self, connection: sqlite3.Connection, number: int, day: int) -> Known:
@@ -106,8 +104,8 @@ class SealedDays:
             self._decoded_rows -= len(self._decoded.popitem(last=False)[1].readings)
         return known
 
-    def _forget(self, number: int, day: int) -> None:
-        gone = self._decoded.pop((number, day), None)
+    def _forget(self, day: Day) -> None:
+        gone = self._decoded.pop(day, None)
         self._decoded_rows -= 0 if gone is None else len(gone.readings)
 
 
@@ -134,3 +132,12 @@ def overlaid(parts: list[Known]) -> Known:
     last: BoolArray = np.ones(order.size, dtype=bool)
     last[:-1] = (series[1:] != series[:-1]) | (time[1:] != time[:-1])
     return Known(rows.take(order[last]), accepted[order[last]])
+
+
+def _by_day(readings: Readings) -> Iterator[tuple[Day, IntArray]]:
+    """The rows of each series and storage day, in order of time."""
+    order = np.lexsort((readings.time, readings.series))
+    series, day = readings.series[order], readings.time[order] // DAY_MS
+    cuts = np.flatnonzero((np.diff(series) != 0) | (np.diff(day) != 0)) + 1
+    for rows in np.split(order, cuts) if order.size else ():
+        yield (int(readings.series[rows[0]]), int(readings.time[rows[0]] // DAY_MS)), rows
