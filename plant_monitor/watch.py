@@ -20,7 +20,7 @@ from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Exceedance, Span
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
-from plant_monitor.errors import StoreUnavailable
+from plant_monitor.errors import StoreError, StoreUnavailable
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource, Touched
 from plant_monitor.windows import HOUR_MS, local_day
@@ -53,6 +53,10 @@ class AlertDesk(Protocol):
 
     def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int) -> Any:
         """Open, grow and end alerts by what an evaluation of ``covered`` found."""
+        ...
+
+    def look_back_ms(self) -> int | None:
+        """Where an evaluation has to begin to see every ongoing episode whole; None: anywhere."""
         ...
 
 
@@ -131,10 +135,10 @@ class Watch:
                 if self._error is not None:
                     log.info("evaluating again")
                     self._error = None
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001  nothing may end the thread; health shows what hinders it
                 if self._error is None:
-                    log.error("cannot evaluate for now", error=str(error))
-                self._error = str(error)
+                    log.error("cannot evaluate for now", error=str(error), exc_info=not isinstance(error, StoreError))
+                self._error = f"{type(error).__name__}: {error}"
             due = self._clock.now_ms() + self._every_ms
 
     # --- evaluation ----------------------------------------------------------------------------
@@ -146,17 +150,21 @@ class Watch:
         days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
         runs = monitor.runs_of_days(days | self._unpublished)
         for first, last in runs:
-            # One day more, so that an episode that goes on is seen to go on.
-            evaluation = monitor.evaluate_days(
-                self._plant, self._journal, first - timedelta(days=1), last, until_ms=until_ms
-            )
+            start = self._look_back(first)
+            evaluation = monitor.evaluate_days(self._plant, self._journal, start, last, until_ms=until_ms)
             covered = Span(evaluation.windows.start_ms, min(evaluation.windows.end_ms, until_ms))
             self._desk.consider(monitor.exceedances(evaluation), covered, now_ms)
-            self._publish(evaluation, first, last)
+            self._publish(evaluation)
             if last >= local_day(now_ms, self._plant.zone):
                 self._latest = evaluation
         self._finish(token, until_ms)
         return runs
+
+    def _look_back(self, first: date) -> date:
+        """A day more, or from where an episode goes on: it must be seen whole."""
+        ongoing_ms = self._desk.look_back_ms()
+        start = first - timedelta(days=1)
+        return start if ongoing_ms is None else min(start, local_day(ongoing_ms, self._plant.zone))
 
     def _ended_days(self, until_ms: int) -> set[date]:
         """Days with a window that has ended since the last step; at the first, all since the last reading."""
@@ -174,10 +182,10 @@ class Watch:
         zone = self._plant.zone
         return local_day(until_ms, zone) != local_day(self._judged_until or until_ms, zone)
 
-    def _publish(self, evaluation: Evaluation, first: date, last: date) -> None:
+    def _publish(self, evaluation: Evaluation) -> None:
         if self._results is None:
             return
-        days = set(monitor.days_between(first, last))
+        days = set(evaluation.windows.days)
         try:
             self._results.publish(evaluation)
         except StoreUnavailable:  # the forwarder's health says so; what is written later is the same

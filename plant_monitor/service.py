@@ -1,0 +1,233 @@
+"""The composition root: the one place that names concrete adapters and puts them together.
+
+:class:`DataFolder` opens what a data folder holds; :class:`Service` runs a plant: intake, devices,
+stations, forwarder, watch, alerts, API. Each part is a thread with ``start``, ``stop`` and ``health``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from plant_monitor.alerts.channels import open_senders
+from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.alerts.messages import Message
+from plant_monitor.api.app import ApiServices, create_app
+from plant_monitor.clock import Clock
+from plant_monitor.errors import InputError
+from plant_monitor.ingest.intake import Intake
+from plant_monitor.ingest.modbus import ModbusPoller
+from plant_monitor.ingest.mqtt import MqttReceiver
+from plant_monitor.ledger import Ledger
+from plant_monitor.plant import ModbusDevice, MqttStation, Plant
+from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
+from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.watch import Watch
+
+log = structlog.get_logger()
+
+DISK_WARNING, DISK_ALARM = 0.80, 0.90  # used share of the data folder's disk (design §6)
+
+
+class DataFolder:
+    """What a data folder holds: the journal of readings and the ledger of alerts, statements and keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def journal_file(self) -> Path:
+        """The readings."""
+        return self.path / "journal.sqlite"
+
+    @contextmanager
+    def journal(self, plant: Plant, *, read_only: bool = False) -> Iterator[Journal]:
+        """The journal; only one process may write it, any may read."""
+        if not read_only:
+            self.path.mkdir(parents=True, exist_ok=True)
+        elif not self.journal_file.exists():
+            raise InputError(
+                f"{self.journal_file}: no journal; import readings, run the service, or name it with --data"
+            )
+        series = [(s.point, s.parameter) for s in plant.series]
+        journal = open_journal(self.journal_file, series, outbox=plant.influxdb is not None, read_only=read_only)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger; made where there is none."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(f"sqlite:///{self.path / 'ledger.sqlite'}")
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a service runs, apart from its plant."""
+
+    data: Path
+    host: str = "127.0.0.1"  # nothing listens beyond loopback unless told to
+    port: int = 8000
+    evaluate_every_ms: int = 60_000
+    show_alert: Callable[[Message], None] | None = None  # where ``console:`` messages go; None = stderr
+
+
+class Service:
+    """One plant, running. ``start`` undoes what it began where a part fails to start."""
+
+    def __init__(self, plant: Plant, settings: Settings, clock: Clock) -> None:
+        self.plant, self.settings, self.clock = plant, settings, clock
+        self._cleanups = ExitStack()
+        self._sources: list[ModbusPoller | MqttReceiver] = []
+        self._forwarder: Forwarder | None = None
+        self.journal: Journal
+        self.ledger: Ledger
+        self.intake: Intake
+        self.desk: AlertDesk
+        self.watch: Watch
+
+    def start(self) -> None:
+        """Open the stores, then start every part, the API last."""
+        with ExitStack() as undo:
+            self._start(undo)
+            self._cleanups = undo.pop_all()
+        log.info("running", plant=self.plant.id, devices=len(self._sources), api=self.api_url)
+
+    def _start(self, undo: ExitStack) -> None:
+        plant, clock, folder = self.plant, self.clock, DataFolder(self.settings.data)
+        self.journal = undo.enter_context(folder.journal(plant))
+        self.ledger = undo.enter_context(folder.ledger())
+        if plant.source_text:
+            self.journal.keep_plant(plant.source_text, accepted_ms=clock.now_ms())
+        senders = open_senders(plant.notify.channels, base=folder.path, show=self.settings.show_alert)
+        self.desk = AlertDesk(self.ledger, senders, plant, clock)
+        results = None
+        if plant.influxdb is not None:
+            server = InfluxServer(plant.influxdb)
+            undo.callback(server.close)
+            self._forwarder = Forwarder(self.journal, plant, server, clock)
+            results = ResultsWriter(plant, server)
+        every = self.settings.evaluate_every_ms
+        self.watch = Watch(plant, self.journal, self.desk, results, clock, every_ms=every)
+        self.intake = Intake(self.journal, clock)
+        self._sources = [_source(device, plant, self.intake, clock) for device in plant.devices]
+        parts = [self._forwarder, self.intake, self.desk, self.watch, *self._sources, self._api()]
+        for part in parts:
+            if part is not None:
+                part.start()
+                undo.callback(part.stop)
+
+    def stop(self) -> None:
+        """Stop every part in the reverse order: sources before intake, intake before the journal."""
+        self._cleanups.close()
+        log.info("stopped", plant=self.plant.id)
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    def _api(self) -> ApiServer:
+        services = ApiServices(
+            plant=self.plant,
+            source=self.journal,
+            ledger=self.ledger,
+            evaluation=self.watch.evaluation,
+            health=self.health,
+            clock=self.clock,
+        )
+        return ApiServer(create_app(services), self.settings.host, self.settings.port)
+
+    def health(self) -> dict[str, Any]:
+        """The state of every part; ``status`` is ok, degraded or not storing."""
+        intake = self.intake.health()
+        devices = [source.health() for source in self._sources]
+        disk = shutil.disk_usage(self.settings.data)
+        used = 1 - disk.free / disk.total
+        counts = self.journal.counts()
+        parts: dict[str, Any] = {
+            "intake": intake,
+            "devices": devices,
+            "watch": self.watch.health(),
+            "alerts": self.desk.health(),
+            "forwarder": self._forwarder.health() if self._forwarder else None,
+            "journal": {
+                "readings": int(counts.hot.sum() + counts.sealed.sum()),
+                "superseded": counts.superseded,
+                "quarantined": counts.quarantined,
+                "outbox_rows": counts.outbox_rows,
+                "outbox_refused": counts.outbox_refused,
+                "bytes": counts.file_bytes + counts.wal_bytes,
+            },
+            "disk": {"used_share": used, "state": _disk_state(used)},
+        }
+        troubled = (
+            any(device["state"] not in ("ok", "subscribed", "starting", "connecting") for device in devices)
+            or self.watch.health()["error"] is not None
+            or bool(self.desk.health()["failing"])
+            or (self._forwarder is not None and self._forwarder.health()["error"] is not None)
+            or used >= DISK_ALARM
+        )
+        status = "not storing" if not self.intake.storing else "degraded" if troubled else "ok"
+        return {"status": status, **parts}
+
+
+def _disk_state(used: float) -> str:
+    return "alarm" if used >= DISK_ALARM else "warning" if used >= DISK_WARNING else "ok"
+
+
+def _source(
+    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock
+) -> ModbusPoller | MqttReceiver:
+    if isinstance(device, ModbusDevice):
+        return ModbusPoller(device, plant, intake, clock)
+    return MqttReceiver(device, plant, intake, clock)
+
+
+class ApiServer:
+    """uvicorn in a thread. The socket is bound at once, so that a port in use is an error at the start."""
+
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Bind and serve.
+
+        Raises
+        ------
+        InputError  the address is in use or not ours
+        """
+        listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._port))
+        except OSError as error:
+            listener.close()
+            raise InputError(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror}; choose another --port"
+            ) from error
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="api", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish open requests and end."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(10)
