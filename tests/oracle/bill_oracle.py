@@ -56,8 +56,8 @@ FINDING_ORDER = (
 
 
 def half_up(number: Fraction) -> int:
-    """To the nearest whole number, halves upwards."""
-    return floor(number + Fraction(1, 2))
+    """To the nearest whole number, halves upwards. Reading: what is negative is mirrored, as credits are."""
+    return floor(number + Fraction(1, 2)) if number >= 0 else -half_up(-number)
 
 
 def millionths(number: Fraction) -> Fraction:
@@ -126,6 +126,7 @@ def dial(step: Step, rollover: Fraction | None, time: int) -> Fraction:
     """The register at a moment of a counting step, as the dial would show it."""
     assert step.amount is not None
     register = step.register + step.amount * Fraction(time - step.start, step.end - step.start)
+    register = millionths(register)  # Reading: the dial has six decimals, so it never shows its full size
     rolls = step.next_register < step.register
     return register - rollover if rolls and rollover is not None and register >= rollover else register
 
