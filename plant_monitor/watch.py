@@ -135,7 +135,7 @@ class Watch:
                 if self._error is not None:
                     log.info("evaluating again")
                     self._error = None
-            except Exception as error:  # noqa: BLE001  nothing may end the thread; health shows what hinders it
+            except Exception as error:  # nothing may end the thread; health shows it
                 if self._error is None:
                     log.error("cannot evaluate for now", error=str(error), exc_info=not isinstance(error, StoreError))
                 self._error = f"{type(error).__name__}: {error}"
