@@ -11,7 +11,7 @@ VERSION = 1
 
 # ``value`` has no type on purpose: a REAL column would store -0.0 as 0.0, and a repeat would differ.
 # NULL stands for NaN, which SQLite cannot store. Days are those of UTC (time // 86,400,000): they only
-# cut the storage, so a change of the plant's zone moves nothing.
+# cut the storage, so a change of the plant's zone moves nothing. ``chunk_spans`` answers without the blobs.
 _TABLES = """
 CREATE TABLE series (
   id INTEGER PRIMARY KEY, point TEXT NOT NULL, parameter TEXT NOT NULL, UNIQUE (point, parameter));
@@ -21,8 +21,8 @@ CREATE TABLE hot (
 CREATE TABLE chunks (
   id INTEGER PRIMARY KEY, series INTEGER NOT NULL, day INTEGER NOT NULL,
   rows INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-  columns BLOB NOT NULL, accepted BLOB NOT NULL);
-CREATE UNIQUE INDEX chunk_spans ON chunks (series, day, rows, first_ms, last_ms);
+  columns BLOB NOT NULL, accepted BLOB NOT NULL, UNIQUE (series, day));
+CREATE INDEX chunk_spans ON chunks (series, day, rows, first_ms, last_ms);
 CREATE TABLE superseded (
   id INTEGER PRIMARY KEY, series INTEGER NOT NULL, time INTEGER NOT NULL, value, mark INTEGER NOT NULL,
   accepted_ms INTEGER NOT NULL, replaced_ms INTEGER NOT NULL);
