@@ -107,7 +107,7 @@ class MapFile(Section):
     header: Flag = Field(True, description="false: there is no header, columns are named by position")
     decimal: Literal[".", ","] = Field(".", description="decimal sign")
     thousands: Character | None = Field(None, description="what divides thousands, as in 10,795")
-    missing: list[Cell] = Field([], description="texts and numbers that mean no value, besides the empty field")
+    missing: Cells = Field([], description="texts and numbers that mean no value, besides the empty field")
     time: TimeSection = Field(description="the time of a row")
     mark: MarkSection | Cell = Field("N", description="the mark of all rows, or the column it stands in")
     values: list[ValueSection] = Field(min_length=1, description="the columns of values")
