@@ -9,11 +9,13 @@ read is set aside and acknowledged, since one that stays unacknowledged would ho
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,6 +36,26 @@ log = structlog.get_logger()
 LOOP_S = 0.2  # how long the network loop sleeps at most before it looks at what it was told
 GOODBYE_S = 5.0  # how long stop() waits for commits under way, so that they are still acknowledged
 CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A message on its way to the journal. A message id means another message on the next connection."""
+
+    receiver: MqttReceiver
+    connection: int
+    mid: int
+    qos: int
+    payload: bytes
+
+    def durable(self) -> None:
+        self.receiver._acknowledge(self)
+
+    def failed(self, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            self.receiver._commit_failed(self, error)
+        else:
+            self.receiver._put_aside(self, error)
 
 
 class MqttReceiver:
@@ -63,14 +85,13 @@ class MqttReceiver:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         # The lock guards what the network thread and the intake thread both touch. ``_connection``
-        # numbers the connections: an acknowledgement belongs to the one its message came on, for a
-        # message id means another message on the next.
+        # numbers the connections: an acknowledgement belongs to the one its message came on.
         self._lock = threading.Lock()
         self._connection = 0
         self._broken = False  # a commit failed: acknowledge nothing more on this connection
         self._storing = True  # False from a failed commit to the next message that is durable
         self._open = 0  # messages of this connection handed over and not yet acknowledged
-        self._aside: deque[tuple[Refused, Callable[[], None]]] = deque()
+        self._aside: deque[tuple[Refused, _Delivery]] = deque()
         self._fails = 0  # connections in a row that came to nothing
         self._state = "connecting"  # connecting | subscribed | lost | stopped
         self._error: str | None = None
@@ -169,7 +190,7 @@ class MqttReceiver:
                 self._set_aside()
                 if self._client.loop(LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     return
-            farewell = self._client.publish(self._status_topic, _status("offline"), qos=1, retain=True)
+            farewell = self._client.publish(self._status_topic, _status("offline"), retain=True)
             while not farewell.is_published() and not deadline.is_set():
                 if self._client.loop(LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     return
@@ -181,17 +202,21 @@ class MqttReceiver:
     def _set_aside(self) -> None:
         """Put messages that the journal could not take into quarantine."""
         while self._aside:
-            refused, settle = self._aside.popleft()
-            self._intake.submit(Readings.empty(), (refused,), on_durable=settle, on_failed=self._commit_failed)
+            refused, delivery = self._aside.popleft()
+            self._intake.submit(
+                Readings.empty(),
+                (refused,),
+                on_durable=delivery.durable,
+                on_failed=partial(self._commit_failed, delivery),
+            )
 
     def _hang_up(self) -> None:
         """Drop the connection without DISCONNECT; the next ``loop`` finds it lost."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                sock.close()
+            with contextlib.suppress(OSError):  # it is gone already
+                # Not sock.shutdown: that of a TLS socket drops the encryption and leaves the rest to be misread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     # --- callbacks of paho, in the network thread -------------------------------------------------
 
@@ -202,12 +227,11 @@ class MqttReceiver:
             self._lost(f"the broker refused the connection: {reason}")
             return
         with self._lock:
-            self._broken = False
             self._counts["connects"] += 1
         # Again on each connection, also where the broker kept the session: it costs nothing, and a
         # broker that lost the session says so in a flag only.
         client.subscribe(self.station.topic, qos=1)
-        client.publish(self._status_topic, _status("online"), qos=1, retain=True)
+        client.publish(self._status_topic, _status("online"), retain=True)
         if self._counts["connects"] > 1 and not flags.session_present:
             log.warning("the broker had lost the session", station=self.station.id)
 
@@ -223,19 +247,24 @@ class MqttReceiver:
             self._state, self._error = "subscribed", None
             if self._storing:  # else the pauses grow until the store is back
                 self._fails = 0
-        if was != "subscribed":
+        if was != "subscribed" and self._storing:  # while nothing is stored it comes and goes; the intake said why
             log.info("receiving", station=self.station.id, topic=self.station.topic)
 
     def _on_disconnect(
         self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        if not self._stop.is_set() and reason.is_failure:
+        if self._stop.is_set() or not reason.is_failure:
+            return
+        if self._state == "lost" or not self._storing:  # the reason is known, and a better one than this
+            self._lost(self._error or "connection lost")
+        else:
             self._lost(f"connection lost: {reason}")
 
     def _on_socket_close(self, client: Client, _: Any, sock: Any) -> None:
         """Acknowledgements of the old connection are void from here on, before the next can begin."""
         with self._lock:
             self._connection += 1
+            self._broken = False
             self._open = 0
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
@@ -246,14 +275,17 @@ class MqttReceiver:
             self._counts["messages"] += 1
             self._last_message_ms = now
             self._open += 1
-            settle = self._settlement(message.mid, message.qos)
+            delivery = _Delivery(self, self._connection, message.mid, message.qos, bytes(message.payload))
         if message.retain:
             # Handed out at subscription: what was said once, not what is measured now.
             self._counts["retained"] += 1
-            self._intake.submit(Readings.empty(), on_durable=settle)  # in its turn, to keep the order
+            self._intake.submit(Readings.empty(), on_durable=delivery.durable)  # in its turn, to keep the order
             return
         readings, refused = self._decoded(message, now)
-        self._submit(readings, refused, message, settle)
+        with self._lock:
+            self._counts["readings"] += len(readings)
+            self._counts["refused"] += len(refused)
+        self._intake.submit(readings, refused, on_durable=delivery.durable, on_failed=delivery.failed)
 
     def _decoded(self, message: MQTTMessage, now_ms: int) -> tuple[Readings, tuple[Refused, ...]]:
         payload = bytes(message.payload)
@@ -265,54 +297,40 @@ class MqttReceiver:
         decoded = decode_payload(payload, topic=topic, point=point, plant=self._plant, now_ms=now_ms)
         return decoded.readings, decoded.refused
 
-    # --- towards the intake, and back from its thread ---------------------------------------------
+    # --- what becomes of a message, told by the intake's thread -----------------------------------
 
-    def _submit(
-        self, readings: Readings, refused: tuple[Refused, ...], message: MQTTMessage, settle: Callable[[], None]
-    ) -> None:
+    def _acknowledge(self, delivery: _Delivery) -> None:
+        """The message is durable: acknowledge it, if the connection it came on still stands."""
         with self._lock:
-            self._counts["readings"] += len(readings)
-            self._counts["refused"] += len(refused)
-
-        def failed(error: Exception) -> None:
-            if isinstance(error, StoreError):
-                self._commit_failed(error)
+            self._storing = True
+            if delivery.connection != self._connection or self._broken:
                 return
-            # Not the store but this message is at fault: set it aside, or it comes back for ever. The
-            # network thread does it, as the intake's thread must not wait for itself.
-            reason = f"cannot be stored: {type(error).__name__}: {error}"
-            refused = Refused(self.station.id, reason, bytes(message.payload), self._clock.now_ms())
-            self._aside.append((refused, settle))
+            self._client.ack(delivery.mid, delivery.qos)
+            self._open -= 1
+            self._counts["acknowledged"] += 1
 
-        self._intake.submit(readings, refused, on_durable=settle, on_failed=failed)
-
-    def _settlement(self, mid: int, qos: int) -> Callable[[], None]:
-        """What to do once a message is durable: acknowledge it on the connection it came on."""
-        connection = self._connection
-
-        def settle() -> None:
-            with self._lock:
-                if connection != self._connection or self._broken:
-                    return
-                self._client.ack(mid, qos)
-                self._open -= 1
-                self._storing = True
-                self._counts["acknowledged"] += 1
-
-        return settle
-
-    def _commit_failed(self, error: Exception) -> None:
+    def _commit_failed(self, delivery: _Delivery, error: Exception) -> None:
+        """Acknowledge nothing more on this connection; the network thread closes it."""
         with self._lock:
-            self._broken = True
             self._storing = False
             self._counts["failed_commits"] += 1
             self._error = f"not stored, so not acknowledged: {error}"
+            if delivery.connection == self._connection:
+                self._broken = True
+
+    def _put_aside(self, delivery: _Delivery, error: Exception) -> None:
+        """Not the store but this message is at fault: it goes into quarantine, or it would come back for ever.
+
+        The network thread hands it in, as the intake's thread must not wait for itself.
+        """
+        reason = f"cannot be stored: {type(error).__name__}: {error}"
+        self._aside.append((Refused(self.station.id, reason, delivery.payload, self._clock.now_ms()), delivery))
 
     def _lost(self, why: str) -> None:
         was = self._state
         with self._lock:
             self._state, self._error = "lost", why
-        if was != "lost":
+        if was != "lost" and self._storing:
             log.error("not receiving; trying again", station=self.station.id, error=why)
 
 
