@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from servers import free_port
@@ -22,6 +23,12 @@ DAY = 24 * HOUR
 def example(*, broker: int | None = None) -> Plant:
     """examples/xieqiao, every Modbus device on a free port, the station on ``broker`` or a free one."""
     return parse_plant(example_text(broker=broker), "plant.yaml", {})
+
+
+@cache
+def paper_example() -> Plant:
+    """The same for tests that open no port: parsed once."""
+    return example()
 
 
 def example_text(*, broker: int | None = None) -> str:

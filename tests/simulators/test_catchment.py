@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_field import DAY, HOUR, at, example
+from small_field import DAY, HOUR, at, paper_example
 
 from simulators.catchment import Catchment
 from simulators.sludge import Works
@@ -29,7 +29,7 @@ def balance(catchment: Catchment, at_first: np.ndarray) -> None:
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), days=st.integers(1, 12), brine=st.floats(0, 400))
 def test_mass_from_the_outfalls_is_in_the_effluent_removed_or_still_there(seed: int, days: int, brine: float) -> None:
-    plant = example()
+    plant = paper_example()
     start = at(plant, EPOCH, 30)
     catchment = Catchment(plant, seed, EPOCH, [Shock("tianma-outfall", start, start + 5 * HOUR, brine)])
     at_first = catchment.works.stored()
@@ -42,7 +42,7 @@ def test_mass_from_the_outfalls_is_in_the_effluent_removed_or_still_there(seed: 
 
 
 def test_a_year_balances_and_meets_its_limits_unless_brine_is_dumped() -> None:
-    plant = example()
+    plant = paper_example()
     catchment = Catchment(plant, 1, date(2026, 1, 1))
     at_first = catchment.works.stored()
     effluent = catchment.streams(at(plant, date(2027, 1, 1)) - 1)["plant-effluent"]
@@ -57,7 +57,7 @@ def test_a_year_balances_and_meets_its_limits_unless_brine_is_dumped() -> None:
 
 @pytest.mark.parametrize("month", [2, 4, 6, 8, 10, 12])
 def test_emptied_brine_pits_push_the_effluent_over_its_cod_limit(month: int) -> None:
-    plant = example()
+    plant = paper_example()
     day = date(2026, month, 15)
     start = at(plant, day, -6)
     catchment = Catchment(plant, 1, day - timedelta(days=20), [Shock("longqiao-outfall", start, start + 8 * HOUR, 150)])
@@ -70,7 +70,7 @@ def test_emptied_brine_pits_push_the_effluent_over_its_cod_limit(month: int) -> 
 
 
 def test_the_effluent_is_the_inflow_without_its_pulses() -> None:
-    plant = example()
+    plant = paper_example()
     streams = Catchment(plant, 1, EPOCH).streams(at(plant, EPOCH, 24 * 30))
     edges = at(plant, EPOCH) + DAY * np.array([5, 29])
     inlet, effluent = (np.diff(streams[p].volume(edges))[0] for p in ("plant-inlet", "plant-effluent"))
@@ -80,7 +80,7 @@ def test_the_effluent_is_the_inflow_without_its_pulses() -> None:
 
 
 def test_it_is_the_same_water_day_by_day_as_at_once() -> None:
-    plant = example()
+    plant = paper_example()
     at_once, by_days = Catchment(plant, 3, EPOCH), Catchment(plant, 3, EPOCH)
     for k in range(10):
         by_days.streams(at(plant, EPOCH, 24 * k + 7))

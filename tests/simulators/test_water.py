@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_field import HOUR, at, example
+from small_field import HOUR, at, paper_example
 
 from plant_monitor.plant import Plant, Point
 from simulators.slots import SLOT_MS, slots_of_days
@@ -17,7 +17,7 @@ from simulators.water import BRINE, Discharge, Shock, discharge, profile_of
 
 @pytest.fixture(scope="module")
 def plant() -> Plant:
-    return example()
+    return paper_example()
 
 
 def year_of(plant: Plant, member: str, seed: int = 1) -> Discharge:
@@ -90,7 +90,7 @@ def test_a_day_is_the_same_however_it_is_asked_for(plant: Plant) -> None:
 
 @given(hour=st.floats(0, 20), length=st.floats(0.2, 30), volume=st.floats(1, 500))
 def test_a_scripted_dump_adds_its_volume_and_its_salt(hour: float, length: float, volume: float) -> None:
-    plant = example()
+    plant = paper_example()
     point = plant.outfalls[1]
     slots = slots_of_days(date(2026, 7, 1), date(2026, 7, 3), plant.zone)
     start = at(plant, date(2026, 7, 1), hour)
