@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import socket
@@ -26,6 +27,9 @@ def loopback(address: str) -> tuple[str, int]:
     if parsed is None or not parsed.is_loopback or not 0 < number < 65536:
         raise ConfigError([Problem("--broker", "", repr(address), "a loopback address such as 127.0.0.1:1883")])
     return str(parsed), number
+
+
+QUIET_CHECKS, CHECK_S, DRAIN_S = 5, 0.04, 3.0
 
 
 class EmbeddedBroker:
@@ -67,7 +71,23 @@ class EmbeddedBroker:
             raise SourceError(f"broker at {self.host}:{self.port}: {error}") from error
 
     async def stop(self) -> None:
-        """Disconnect everybody and close the port."""
+        """Let subscribers take what is on its way, then disconnect everybody and close the port."""
         if self._broker is not None:
+            await self._drain()
             await self._broker.shutdown()
             self._broker = None
+
+    async def _drain(self) -> None:
+        """Wait until every subscriber has acknowledged what was sent to it, some seconds at most.
+
+        What a publisher was told is delivered would else be lost with the broker's memory.
+        """
+        from amqtt.broker import BrokerContext
+
+        sessions = BrokerContext(self._broker)
+        quiet = 0
+        for _ in range(round(DRAIN_S / CHECK_S)):
+            quiet = quiet + 1 if not any(s.inflight_out_count for s in sessions.sessions) else 0
+            if quiet >= QUIET_CHECKS:
+                return
+            await asyncio.sleep(CHECK_S)

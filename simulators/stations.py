@@ -185,10 +185,10 @@ class Publisher(threading.Thread):
         self.log.delivered(message)
 
     def _end(self) -> None:
-        deadline = threading.Event()
+        pause = threading.Event()
         for _ in range(40):
             if not self.unacknowledged() or not self._client.is_connected():
                 break
-            deadline.wait(0.05)
+            pause.wait(0.05)
         self._client.disconnect()
         self._client.loop_stop()

@@ -18,11 +18,13 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 from servers import free_port, listening, wait_until
 from small_field import at, example_text
+from subscriber import Subscriber
 
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.readings_file import read_readings
 from plant_monitor.ingest.registers import plan, value_of
 from plant_monitor.plant import ModbusDevice
+from plant_monitor.windows import parse_rfc3339
 from simulators.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +57,12 @@ def running(plant_file: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=20)
 
 
+def told(message: tuple[str, bytes]) -> tuple[str, dict[str, Any]]:
+    """(topic, payload with its time in ms)."""
+    content = json.loads(message[1])
+    return message[0], {**content, "time": parse_rfc3339(content["time"])}
+
+
 def test_help_works_on_its_own() -> None:
     done = subprocess.run([sys.executable, "-m", "simulators", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "history" in done.stdout and "run" in done.stdout
@@ -67,6 +75,7 @@ def test_a_run_serves_modbus_and_mqtt_at_its_own_pace_and_ends_on_request(plant_
     log = tmp_path / "delivered.jsonl"
     options = ["--start-ms", str(start), "--speed", "1200", "--broker", f"127.0.0.1:{port}", "--log", str(log)]
     with running(plant_file, *options, "--scenario", "none") as process:
+        subscriber = Subscriber("127.0.0.1", port)
         device = next(d for d in plant.devices if isinstance(d, ModbusDevice) and d.id == "shennong-plc")
         volume = next(r for r in device.readings if r.parameter == "volume")
 
@@ -81,10 +90,15 @@ def test_a_run_serves_modbus_and_mqtt_at_its_own_pace_and_ends_on_request(plant_
         wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > 5, 15, "acknowledged messages")
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
+        subscriber.close()
     assert not listening(device.port) and not listening(port)
     messages = [json.loads(line) for line in log.read_text().splitlines()]
     assert all(m["time"] > start and m["values"] for m in messages)
     assert {m["point"] for m in messages} >= {"aeration-basin"}
+    # What the log calls delivered since we subscribed has reached us, the last messages before the end included.
+    received = {(m["time"], *m["values"]) for _, m in map(told, subscriber.messages)}
+    logged = [(m["time"], *m["values"]) for m in messages]
+    assert len(received) > 5 and set(logged[-len(received) :]) == received
 
 
 def test_it_ends_with_its_parent(plant_file: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from small_field import DAY, HOUR, at, field_from, paper_example, plant_of
 from plant_monitor.errors import ConfigError
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings
-from simulators.faults import Scenario, demo_scenario, load_scenario
+from simulators.faults import KINDS, Scenario, demo_scenario, load_scenario
 from simulators.field import Field, due_times, epoch_of
 
 EPOCH = date(2026, 9, 1)
@@ -314,3 +314,11 @@ def test_registers_carry_no_marks(plant: Plant, tmp_path: Path) -> None:
 
 def test_history_without_a_scenario_is_not_touched(plant: Plant, calm: Field) -> None:
     assert isinstance(calm.history(at(plant, START), at(plant, START, 1)), Readings) and calm.scenario == Scenario()
+
+
+def test_the_readme_explains_every_fault() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "simulators" / "README.md").read_text(encoding="utf-8")
+    for kind, record in KINDS.items():
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{kind}` |"))
+        for field in fields(record):
+            assert field.name in ("at", "until") or field.name in row

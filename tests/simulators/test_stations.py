@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, wait_until
 from small_field import HOUR, at, example, field_from
+from subscriber import Subscriber
 
 from plant_monitor.clock import ManualClock
 from plant_monitor.ingest.payloads import decode_payload
@@ -27,25 +25,6 @@ from simulators.field import Field
 from simulators.stations import DeliveryLog, Publisher, reports_of, topic_of
 
 EPOCH, START = date(2026, 9, 1), date(2026, 9, 8)
-
-
-class Subscriber:
-    """Keeps every message of a broker: (topic, payload)."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        self.ready = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda _c, _u, m: self.messages.append((m.topic, m.payload))
-        self._client.on_connect = lambda c, *_: c.subscribe("#", qos=1)
-        self._client.on_subscribe = lambda *_: self.ready.set()
-        self._client.connect(host, port)
-        self._client.loop_start()
-        assert self.ready.wait(10)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @contextmanager
