@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from plant_monitor import units
 from plant_monitor.config.check_points import check_unit
-from plant_monitor.config.draft import Draft, unit_of
+from plant_monitor.config.draft import Draft, sound_unit
 from plant_monitor.config.parameters import units_of
 from plant_monitor.config.schema import LimitSection, LimitSetSection, PointSection
 from plant_monitor.config.shape import Loc
@@ -87,30 +87,34 @@ def _check_beside(draft: Draft, loc: Loc, limits: Sequence[LimitSection]) -> Non
 
 
 def _check_at_point(draft: Draft, loc: Loc, point: PointSection, limit_set: LimitSetSection) -> None:
-    series_units = {p: unit_of(p, s.unit) for p, s in point.parameters.items()}
+    implied: dict[tuple[str, str], set[str]] = {}
     stated: dict[tuple[str, str], set[str]] = {}
     for limit in limit_set.limits:
-        unit = series_units.get(limit.parameter)
-        if unit is None:
+        series = point.parameters.get(limit.parameter)
+        unit = None if series is None else sound_unit(limit.parameter, series.unit)
+        is_load = statistic_of(limit) == _LOAD
+        own = limit.unit or ("kg/d" if is_load else unit)
+        if unit is None or own is None or not _sound(limit):
             continue
-        own = limit.unit or ("kg/d" if statistic_of(limit) == _LOAD else unit)
-        stated.setdefault((limit.parameter, statistic_of(limit)), set()).add(own)
-        if statistic_of(limit) == _LOAD:
-            if not units.is_concentration(unit):
-                draft.report(loc, f"a daily_load of {limit.parameter}, which is in {unit}", "a mass per volume")
-        elif not units.convertible(own, unit):
-            draft.report(
-                loc, f"a limit on {limit.parameter} in {own} for a series in {unit}", "units that can be converted"
-            )
-    _check_one_unit(draft, loc, limit_set.id, stated)
+        key = (limit.parameter, statistic_of(limit))
+        (implied if limit.unit is None else stated).setdefault(key, set()).add(own)
+        if is_load and not units.is_concentration(unit):
+            draft.report(loc, f"a daily_load of {limit.parameter}, which is in {unit}", "a mass per volume")
+        elif not is_load and not units.convertible(own, unit):
+            found = f"a limit on {limit.parameter} in {own} for a series in {unit}"
+            draft.report(loc, found, "units that can be converted")
+    for key, without in implied.items():
+        # A limit without unit has that of the series: it may so differ from the others of its kind.
+        units_found = without | stated.get(key, set())
+        if len(units_found) > 1:
+            found = f"limits of {limit_set.id!r} on {key[0]}, {key[1]} in {' and '.join(sorted(units_found))}"
+            draft.report(loc, found, "one unit (a limit without unit has that of the series)")
 
 
-def _check_one_unit(draft: Draft, loc: Loc, set_id: str, stated: Mapping[tuple[str, str], set[str]]) -> None:
-    """A limit without unit has that of the series: it may so differ from the others of its kind."""
-    for (parameter, statistic), found in stated.items():
-        if len(found) > 1:
-            draft.report(
-                loc,
-                f"limits of {set_id!r} on {parameter}, {statistic} in {' and '.join(sorted(found))}",
-                "one unit (a limit without unit has that of the series)",
-            )
+def _sound(limit: LimitSection) -> bool:
+    """The unit of the limit is right for itself."""
+    if limit.unit is None:
+        return True
+    if statistic_of(limit) == _LOAD:
+        return units.kind(limit.unit) == "load"
+    return sound_unit(limit.parameter, limit.unit) is not None

@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from plant_monitor import units
-from plant_monitor.config.draft import Draft, unit_of
+from plant_monitor.config.draft import Draft, sound_unit
 from plant_monitor.config.shape import Loc
 
 # Apprise schemes whose address itself is no key: all others only from env:NAME or file:PATH.
@@ -26,7 +26,7 @@ def check_tariff(draft: Draft) -> None:
 def check_strength(draft: Draft, loc: Loc, parameter: str) -> None:
     """A parameter that outfalls measure, as a mass per volume."""
     outfalls = [p for p in draft.file.points if p.role == "outfall"]
-    measured = {unit_of(parameter, p.parameters[parameter].unit) for p in outfalls if parameter in p.parameters}
+    measured = {sound_unit(parameter, p.parameters[parameter].unit) for p in outfalls if parameter in p.parameters}
     if not any(parameter in keys for keys in draft.declared.parameters.values()):
         draft.report(loc, f"{parameter!r}, which no point measures", "a parameter of the outfalls")
     for unit in sorted(u for u in measured if u is not None and not units.is_concentration(u)):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plant_monitor.config.parameters import DEFAULT_UNITS
+from plant_monitor import units
+from plant_monitor.config.parameters import DEFAULT_UNITS, misspelt, required_kind
 from plant_monitor.config.schema import LimitSetSection, PlantFile
 from plant_monitor.config.shape import Loc, place
 from plant_monitor.config.yaml_tree import Node, Problems
@@ -76,6 +77,14 @@ class Draft:
 def unit_of(parameter: str, stated: str | None) -> str | None:
     """The unit of a series: as stated, else that of the parameters known by name, else None."""
     return stated or DEFAULT_UNITS.get(parameter)
+
+
+def sound_unit(parameter: str, stated: str | None) -> str | None:
+    """The unit of a series, or None where it is itself a mistake (and reported as one)."""
+    unit = unit_of(parameter, stated)
+    if unit is None or misspelt(unit) is not None or required_kind(parameter) not in (None, units.kind(unit)):
+        return None
+    return unit
 
 
 def _listed(root: Node, part: str) -> list[Node]:

@@ -136,6 +136,8 @@ def _draft(text: str, problems: Problems) -> Draft | None:
     if not isinstance(root.value, dict):
         problems.add(root.line, "", described(root.value), "a mapping with the keys plant, members, points, …")
         return None
+    # A key with nothing but comments below it is one that is not stated.
+    root.value = {key: node for key, node in root.value.items() if node.value is not None}
     for template in expand_templates(root, problems):
         report(TypeAdapter(Device), template, problems, missing=False)
     stand_ins = {path: stand_in(value, path) for path, value in _STAND_INS.items()}

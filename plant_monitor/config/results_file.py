@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from plant_monitor.allocation.documents import (
+    STATEMENT_HEADER,
+    VOLUMES_HEADER,
+    document,
+    statement_rows,
+    volume_rows,
+)
+from plant_monitor.allocation.statement import Statement
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import Table
 
@@ -16,14 +24,14 @@ def write_table(path: Path, table: Table) -> None:
     write_rows(path, tuple(table.columns), table.tuples())
 
 
-def write_rows(path: Path, header: Sequence[str], rows: object) -> None:
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A header and rows; the file appears only once it is complete."""
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)  # type: ignore[arg-type]  # the csv module writes a float as its repr, None as nothing
-    os.replace(part, path)
+        writer.writerows(rows)  # the csv module writes a float as its repr, None as nothing
+    part.replace(path)
 
 
 def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
@@ -31,3 +39,14 @@ def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("hourly", "daily", "exceedances", "headroom", "findings"):
         write_table(directory / f"{name}.csv", getattr(evaluation, name))
+
+
+def write_statement(directory: Path, statement: Statement) -> None:
+    """``statement.json``, ``statement.csv`` and ``volumes.csv``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_rows(directory / "statement.csv", STATEMENT_HEADER, statement_rows(statement))
+    write_rows(directory / "volumes.csv", VOLUMES_HEADER, volume_rows(statement))
+    text = json.dumps(document(statement), ensure_ascii=False, indent=2, allow_nan=False)
+    part = directory / "statement.json.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(directory / "statement.json")

@@ -25,9 +25,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _MAX_DURATION_MS = 366 * 86_400_000
 
 
-def expected(what: str) -> PydanticCustomError:
-    """The error that says what is expected here; what was found is known to the caller."""
-    return PydanticCustomError("plant", "{expected}", {"expected": what})
+def expected(what: str, found: str = "") -> PydanticCustomError:
+    """The error that says what is expected here; ``found`` only where the value itself must not be shown."""
+    return PydanticCustomError("plant", "{expected}", {"expected": what, "found": found})
 
 
 def _plain(value: Any) -> str | None:

@@ -36,7 +36,7 @@ NumberType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "f
 
 def _secret(value: Any) -> str:
     if not isinstance(value, Text) or not value.startswith(("env:", "file:")) or not value.partition(":")[2].strip():
-        raise expected("env:NAME or file:PATH (a secret never stands in the file itself)")
+        raise expected("env:NAME or file:PATH (a secret never stands in the file itself)", "something else")
     return str(value)
 
 

@@ -90,7 +90,7 @@ def _walk(root: Node, loc: Sequence[str | int]) -> tuple[Node, Loc, str]:
             keys.append(key)
         elif key == _KEY:
             break
-        elif at == len(loc) - 1 and isinstance(node.value, dict):
+        elif at == len(loc) - 1 and (node.value is None or isinstance(node.value, dict)):
             return node, tuple(keys), str(key)
     return node, tuple(keys), ""
 
@@ -111,7 +111,7 @@ def _told(error: ErrorDetails, root: Node, schema: dict[str, Any]) -> tuple[int,
         found = "nothing" if below is None else described(below.value)
         return (below or node).line, join(node.path, "protocol"), found, "'modbus-tcp' or 'mqtt'"
     found = f"the key {keys[-1]!r}" if loc[-1:] == (_KEY,) else described(node.value)
-    return line, path, found, _expectation(error)
+    return line, path, error.get("ctx", {}).get("found") or found, _expectation(error)
 
 
 def _expectation(error: ErrorDetails) -> str:
