@@ -20,7 +20,15 @@ import uvicorn
 
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
-from plant_monitor.alerts.messages import Message
+from plant_monitor.alerts.envelope import Message
+from plant_monitor.allocation.documents import (
+    STATEMENT_HEADER,
+    VOLUMES_HEADER,
+    document,
+    statement_rows,
+    volume_rows,
+)
+from plant_monitor.allocation.statement import Statement
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
 from plant_monitor.errors import InputError
@@ -93,7 +101,7 @@ class Service:
     def __init__(self, plant: Plant, settings: Settings, clock: Clock) -> None:
         self.plant, self.settings, self.clock = plant, settings, clock
         self._cleanups = ExitStack()
-        self._sources: list[ModbusPoller | MqttReceiver] = []
+        self.sources: list[ModbusPoller | MqttReceiver] = []
         self._forwarder: Forwarder | None = None
         self.journal: Journal
         self.ledger: Ledger
@@ -106,7 +114,7 @@ class Service:
         with ExitStack() as undo:
             self._start(undo)
             self._cleanups = undo.pop_all()
-        log.info("running", plant=self.plant.id, devices=len(self._sources), api=self.api_url)
+        log.info("running", plant=self.plant.id, devices=len(self.sources), api=self.api_url)
 
     def _start(self, undo: ExitStack) -> None:
         plant, clock, folder = self.plant, self.clock, DataFolder(self.settings.data)
@@ -125,8 +133,8 @@ class Service:
         every = self.settings.evaluate_every_ms
         self.watch = Watch(plant, self.journal, self.desk, results, clock, every_ms=every)
         self.intake = Intake(self.journal, clock)
-        self._sources = [_source(device, plant, self.intake, clock) for device in plant.devices]
-        parts = [self._forwarder, self.intake, self.desk, self.watch, *self._sources, self._api()]
+        self.sources = [_source(device, plant, self.intake, clock) for device in plant.devices]
+        parts = [self._forwarder, self.intake, self.desk, self.watch, *self.sources, self._api()]
         for part in parts:
             if part is not None:
                 part.start()
@@ -156,7 +164,7 @@ class Service:
     def health(self) -> dict[str, Any]:
         """The state of every part; ``status`` is ok, degraded or not storing."""
         intake = self.intake.health()
-        devices = [source.health() for source in self._sources]
+        devices = [source.health() for source in self.sources]
         disk = shutil.disk_usage(self.settings.data)
         used = 1 - disk.free / disk.total
         counts = self.journal.counts()
@@ -185,6 +193,20 @@ class Service:
         )
         status = "not storing" if not self.intake.storing else "degraded" if troubled else "ok"
         return {"status": status, **parts}
+
+
+def record_statement(ledger: Ledger, statement: Statement, now_ms: int) -> str:
+    """Keep a draft in the ledger; its number."""
+    kept = ledger.statements.save(
+        period=statement.period.label,
+        plant_digest=statement.plant.digest,
+        total_fen=statement.total_fen,
+        document=document(statement),
+        lines=[dict(zip(STATEMENT_HEADER, row, strict=True)) for row in statement_rows(statement)],
+        volumes=[dict(zip(VOLUMES_HEADER, row, strict=True)) for row in volume_rows(statement)],
+        now_ms=now_ms,
+    )
+    return kept.number
 
 
 def _disk_state(used: float) -> str:

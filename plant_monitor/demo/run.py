@@ -1,0 +1,185 @@
+"""The demo from curtain to curtain; read :func:`run_demo` top to bottom."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from rich.console import Console
+from rich.live import Live
+
+from plant_monitor import monitor
+from plant_monitor.allocation.exact import yuan_text
+from plant_monitor.allocation.statement import Period
+from plant_monitor.clock import ScaledClock
+from plant_monitor.config.costs_file import read_costs
+from plant_monitor.demo.show import Screen
+from plant_monitor.demo.stage import Stage
+from plant_monitor.errors import SourceError
+from plant_monitor.ingest.modbus import ModbusPoller
+from plant_monitor.ingest.mqtt import MqttReceiver
+from plant_monitor.service import Service, Settings, record_statement
+from plant_monitor.store.outbox import BACKFILL
+from plant_monitor.windows import HOUR_MS, local_day
+
+HISTORY_ROWS = 50_000  # a commit of the history: small enough to let live readings through at once
+BILL_EVERY_S = 10  # and with it how old the bill on the screen may be
+MINUTE_MS = 60_000
+DAY_MS = 24 * HOUR_MS
+
+
+def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float) -> int:
+    """Run until stopped; prints the summary as one line of JSON on stdout. The exit code."""
+    console = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=140)
+    with ExitStack() as cleanup:
+        console.print("从零开始 Setting the stage: ports, field, service …")
+        stage = Stage(data, speed)
+        log = cleanup.enter_context((stage.folder / "service.log").open("w", encoding="utf-8"))
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log))
+        cleanup.callback(structlog.reset_defaults)
+        stage.start_field()
+        cleanup.callback(stage.stop_field)
+        service, told = _start_service(stage, port)
+        cleanup.callback(service.stop)
+        screen = Screen(service, told=told, footer=_footer(service, stage))
+        stop = _ending(stop_after_s)
+        filling = threading.Thread(target=_fill_history, args=(stage, service, screen, stop), name="history")
+        filling.start()
+        since_ms = _subscribed_ms(service, stop)
+        _watch_until(stop, screen, console)
+        filling.join()
+        _leave(stage, service)
+        summary = _summary(stage, service, screen, since_ms)
+    sys.stdout.write(json.dumps(summary) + "\n")
+    return 0
+
+
+def _start_service(stage: Stage, port: int) -> tuple[Service, list[str]]:
+    told: list[str] = []
+    settings = Settings(
+        data=stage.folder,
+        port=port,
+        evaluate_every_ms=round(max(MINUTE_MS, 2_000 * stage.speed)),
+        show_alert=lambda message: told.append(message.title),
+    )
+    service = Service(stage.plant, settings, ScaledClock(stage.start_ms, stage.host_start_ms, stage.speed))
+    service.start()
+    return service, told
+
+
+def _footer(service: Service, stage: Stage) -> list[str]:
+    """Where to look further, and a key for each kind of person."""
+    now_ms = service.clock.now_ms()
+    keys = []
+    for role, member in (("operator", ""), ("member", stage.plant.members[0].id), ("officer", ""), ("admin", "")):
+        made = service.ledger.keys.add(role, now_ms=now_ms, member=member, label="demo", actor="demo")
+        keys.append(f"  {role + (f' ({member})' if member else ''):20} {made.secret}")
+    return [
+        f"API: {service.api_url}/docs   curl -H 'Authorization: Bearer KEY' {service.api_url}/api/v1/headroom",
+        *keys,
+        f"数据 Data, alerts and logs: {stage.folder}   结束 End: Ctrl-C",
+    ]
+
+
+def _ending(stop_after_s: float | None) -> threading.Event:
+    """Set by SIGINT, SIGTERM, or when the time is over."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if stop_after_s is not None:
+        timer = threading.Timer(stop_after_s, stop.set)
+        timer.daemon = True
+        timer.start()
+    return stop
+
+
+def _fill_history(stage: Stage, service: Service, screen: Screen, stop: threading.Event) -> None:
+    """The month before the curtain: made by the same field, taken as backfill beside the live readings."""
+    screen.history = "历史 History: the month so far is being made …"
+    try:
+        history = stage.history()
+    except SourceError as error:
+        screen.history = f"历史 History failed: {error}"
+        return
+    # Series by series, so that every commit touches one stretch and the live readings get in between.
+    for first in range(0, len(history), HISTORY_ROWS):
+        if stop.is_set():
+            return
+        part = history.take(slice(first, first + HISTORY_ROWS))
+        service.journal.append(part, accepted_ms=service.clock.now_ms(), priority=BACKFILL)
+        screen.history = f"历史 History: {first + len(part):,} of {len(history):,} readings taken"
+    service.journal.seal(stage.start_ms - HOUR_MS)
+    screen.history = f"历史 History: {len(history):,} readings of {stage.period} taken"
+
+
+def _subscribed_ms(service: Service, stop: threading.Event) -> int:
+    """From when on the broker keeps messages for us: nothing earlier was ever promised to anybody."""
+    receivers = [s for s in service.sources if isinstance(s, MqttReceiver)]
+    while not stop.is_set() and not all(r.health()["state"] == "subscribed" for r in receivers):
+        stop.wait(0.05)
+    return service.clock.now_ms() + MINUTE_MS
+
+
+def _watch_until(stop: threading.Event, screen: Screen, console: Console) -> None:
+    """Refresh the screen, and the bill now and then, until the end."""
+    billed_at = -BILL_EVERY_S
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal, vertical_overflow="visible") as live:
+        tick = 0
+        while not stop.wait(1.0):
+            tick += 1
+            if tick - billed_at >= BILL_EVERY_S:
+                bill_month(screen)
+                billed_at = tick
+            if console.is_terminal:
+                live.update(screen.render(), refresh=True)
+    console.print(screen.render())
+
+
+def _leave(stage: Stage, service: Service) -> None:
+    """The pollers end before the devices do; the stations and their broker before the receiver does."""
+    for source in service.sources:
+        if isinstance(source, ModbusPoller):
+            source.stop()
+    stage.stop_field()
+
+
+def bill_month(screen: Screen) -> None:
+    """The bill of the month that ends, as far as it is measured; a draft in the ledger."""
+    service = screen.service
+    stage_costs = service.settings.data / "costs.csv"
+    plant, now_ms = service.plant, service.clock.now_ms()
+    period = Period.parse(f"{local_day(now_ms - DAY_MS, plant.zone):%Y-%m}", plant.zone)
+    statement = monitor.bill_period(plant, service.journal, period, read_costs(stage_costs, plant))
+    record_statement(service.ledger, statement, now_ms)
+    screen.statement = statement
+
+
+def _summary(stage: Stage, service: Service, screen: Screen, since_ms: int) -> dict[str, Any]:
+    """What came of it: ``lost`` counts readings of acknowledged MQTT messages that have no row."""
+    bill_month(screen)
+    assert screen.statement is not None
+    counts = service.journal.counts()
+    present = [s.point for i, s in enumerate(stage.plant.series) if counts.hot[i] + counts.sealed[i] > 0]
+    days = monitor.days_with_readings(stage.plant, service.journal)
+    verdicts = 0
+    if days is not None:
+        daily = service.watch.evaluation(*days).daily
+        verdicts = int(np.isin(daily.columns["verdict"], ("met", "exceeded")).sum())
+    delivered = stage.delivered()
+    promised = delivered.take(delivered.time >= since_ms)
+    return {
+        "readings": int(counts.hot.sum() + counts.sealed.sum()),
+        "points": len(set(present)),
+        "alerts": len(service.ledger.alerts.find(limit=1000)),
+        "verdicts": verdicts,
+        "lost": int((~service.journal.has(promised)).sum()),
+        "mqtt_readings_acknowledged": len(promised),
+        "statement_total_yuan": yuan_text(screen.statement.total_fen),
+    }
