@@ -230,15 +230,15 @@ def test_a_register_exactly_on_the_boundary_parts_the_steps():
     assert (row["m3"], row["findings"], row["start_register"]) == ("500.000", "", "7.000000")
 
 
-def test_the_flow_of_several_jumps_is_rounded_once():
-    # Three jumps of 1 h at 1/3000 m³/h: 0.333… L each and 1 L together; rounded each they were 0.
-    rows = registers(
-        ("10-01", 5000), ("10-02 00:00", 5000), ("10-02 01:00", 0), ("10-03 00:00", 0), ("10-03 01:00", 90_000),
-        ("10-04 00:00", 90_000), ("10-04 01:00", 0), ("11-01", 0),
-    )  # fmt: skip
+@pytest.mark.parametrize(("m3_h", "m3"), [(0.0000996, "0.000"), (0.0001, "0.001")])
+def test_the_flow_of_several_jumps_is_rounded_once(m3_h, m3):
+    # Five jumps of 1 h. 5 × 0.0996 L = 0.498 L: 0. Each rounded to 1e-6 m³ first they were 5 × 0.1 = 0.5 L: 1.
+    times = [f"10-0{day} 0{hour}:00" for day in range(1, 6) for hour in (0, 1)]
+    dial = [9000, 90_000, 90_000, 5, 5, 90_000, 90_000, 5, 5, 90_000]
     trickle = flow(A, no_flow_below_m3_h=0.0)
-    row = one(*rows, *steady(A, "flow", 1 / 3000), series=(trickle, totaliser(A)))
-    assert row["m3"] == "0.001"
+    rows = registers(*zip(times, dial), ("11-01", 90_000))
+    row = one(*rows, *steady(A, "flow", m3_h), series=(trickle, totaliser(A)))
+    assert (row["m3"], row["findings"]) == (m3, "jump")
 
 
 def test_an_invalid_register_is_no_register():
