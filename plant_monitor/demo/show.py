@@ -98,12 +98,14 @@ class Screen:
                 "" if row["valid_share"] is None else f"{row['valid_share']:.0%}",
                 Text(row["verdict"], style=STYLES.get(row["verdict"], "")),
             )
+        told_days = []
         for row in list(evaluation.headroom.rows())[-2:]:
             room = row["headroom_m3"]
             inflow, peak = _number(row["inflow_m3"]), _number(row["peak_m3_h"])
             left = "not enough data yet" if room is None else f"{room:.0f} m³ left"
             told = f"inflow {inflow} of {row['capacity_m3']:g} m³, peak {peak} m³/h, {left}"
-            table.caption = f"余量 Headroom {row['date']}: {told}"
+            told_days.append(f"余量 Headroom {row['date']}: {told}")
+        table.caption, table.caption_justify = "\n".join(told_days), "left"
         return table
 
     def _alerts(self) -> Panel:
@@ -132,11 +134,13 @@ class Screen:
 def _cell(value: FloatArray, mark: MarkArray, stale: bool) -> Text:
     if value.size == 0:
         return Text("—", style="dim")
-    text = "—" if np.isnan(value[0]) else f"{value[0]:.4g}"
+    text = _number(None if np.isnan(value[0]) else float(value[0]))
     if mark[0] != NORMAL:
         return Text(f"{text} {mark_text(int(mark[0]))}", style="yellow")
     return Text(text, style="dim" if stale else "")
 
 
 def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4g}"
+    if value is None:
+        return "—"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
