@@ -28,18 +28,19 @@ KEPT_OF_OVERSIZED = 65_536
 TOLD_PROBLEMS = 20  # reasons spelt out in one refusal; the rest is counted
 
 
-class _Twice(dict[str, Any]):
-    """A JSON object in which names stand twice; ``names`` are those. Which one is meant is not known."""
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as its pairs: a dict would drop names that stand twice, and nothing may be dropped silently."""
 
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        seen: set[str] = set()
-        self.names = {name for name, _ in pairs if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
+    __slots__ = ()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    return made if len(made) == len(pairs) else _Twice(pairs)
+_NOTHING = _Object()
+
+
+def _twice(pairs: _Object) -> set[str]:
+    """Names that stand more than once; which one is meant is not known."""
+    seen: set[str] = set()
+    return {name for name, _ in pairs if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
 
 
 @dataclass(slots=True)
@@ -129,75 +130,73 @@ def decode_payload(payload: bytes, *, topic: str, point: str | None, plant: Plan
     if point is None or point not in plant.point_by_id:
         return _refuse(payload, topic, [f"unknown point {_shown(point)}"], now_ms)
     try:
-        content = json.loads(payload.decode("utf-8-sig"), object_pairs_hook=_object)
+        content = json.loads(payload.decode("utf-8-sig"), object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
         return _refuse(payload, topic, [f"no JSON: {error}"], now_ms)
     columns = Columns()
-    if isinstance(content, list):
+    index = {s.parameter: i for i, s in enumerate(plant.series) if s.point == point}
+    if type(content) is list:
         for at, entry in enumerate(content):
-            _take_object(entry, f"[{at}].", point, plant, now_ms, columns)
+            _take_object(entry, at, index, now_ms, columns)
     else:
-        _take_object(content, "", point, plant, now_ms, columns)
+        _take_object(content, None, index, now_ms, columns)
     if not columns.problems:
         return Decoded(columns.readings())
     refusal = _refuse(payload, topic, columns.problems, now_ms)
     return Decoded(columns.readings(), refusal.refused, refusal.problems)
 
 
-def _take_object(entry: Any, where: str, point: str, plant: Plant, now_ms: int, columns: Columns) -> None:
+def _take_object(entry: Any, at: int | None, index: dict[str, int], now_ms: int, columns: Columns) -> None:
     """One object of a payload: its values, or the reason why none of them can be taken."""
-    at = where.rstrip(".") or "payload"
-    if not isinstance(entry, dict):
-        columns.problems.append(f"{at}: {_shown(entry)}, expected an object with time and values")
+    problem = None
+    if type(entry) is not _Object:
+        problem = f": {_shown(entry)}, expected an object with time and values"
+    else:
+        content = dict(entry)
+        if len(content) != len(entry) and (names := _twice(entry) & {"time", "values", "marks"}):
+            problem = f": {', '.join(sorted(names))} given twice"
+    if problem is not None:
+        columns.problems.append(f"{'payload' if at is None else f'[{at}]'}{problem}")
         return
-    twice = entry.names & {"time", "values", "marks"} if isinstance(entry, _Twice) else None
-    if twice:
-        columns.problems.append(f"{at}: {', '.join(sorted(twice))} given twice")
-        return
-    time = _time(entry.get("time"), now_ms)
-    if isinstance(time, str):
+    where = "" if at is None else f"[{at}]."
+    time = _time(content.get("time"), now_ms)
+    if type(time) is not int:
         columns.problems.append(f"{where}time: {time}")
         return
-    values, marks = entry.get("values"), entry.get("marks")
-    if not isinstance(values, dict):
+    values, marks = content.get("values"), content.get("marks", _NOTHING)
+    if marks is None:
+        marks = _NOTHING
+    if type(values) is not _Object:
         columns.problems.append(f"{where}values: {_shown(values)}, expected an object of numbers")
-        return
-    if marks is not None and not isinstance(marks, dict):
+    elif type(marks) is not _Object:
         columns.problems.append(f"{where}marks: {_shown(marks)}, expected an object of letters")
-        return
-    _take_values(values, marks or {}, time, where, point, plant, columns)
+    else:
+        _take_values(values, marks, time, where, index, columns)
 
 
 def _take_values(
-    values: dict[str, Any],
-    marks: dict[str, Any],
-    time: int,
-    where: str,
-    point: str,
-    plant: Plant,
-    columns: Columns,
+    values: _Object, marks: _Object, time: int, where: str, index: dict[str, int], columns: Columns
 ) -> None:
-    index = plant.series_index
-    doubtful: set[str] = set()  # names that stand twice
-    for names in (values, marks):
-        if isinstance(names, _Twice):
-            doubtful |= names.names
-    for parameter, found in values.items():
-        series = index.get((point, parameter))
-        if series is None:
-            columns.problems.append(f"{where}values.{_plain(parameter)}: no such parameter at point {point}")
-            continue
-        if doubtful and parameter in doubtful:
-            columns.problems.append(f"{where}values.{_plain(parameter)}: value or mark given twice")
-            continue
-        value = _number(found)
-        if value is None:
-            columns.problems.append(f"{where}values.{_plain(parameter)}: {_shown(found)}, expected a number or null")
+    mark_of = dict(marks)
+    doubtful = _twice(marks) if len(mark_of) != len(marks) else set()
+    if len(values) > 1 and len(dict(values)) != len(values):
+        doubtful |= _twice(values)
+    for parameter, found in values:
+        series = index.get(parameter)
+        value = found if type(found) is float else _number(found)
+        if series is None or value is None or parameter in doubtful:
+            columns.problems.append(f"{where}values.{_plain(parameter)}: {_why_refused(series, value, found)}")
             continue
         columns.time.append(time)
         columns.series.append(series)
         columns.value.append(value)
-        columns.mark.append(_mark(marks.get(parameter)) if marks else NORMAL)
+        columns.mark.append(_mark(mark_of.get(parameter)) if mark_of else NORMAL)
+
+
+def _why_refused(series: int | None, value: float | None, found: Any) -> str:
+    if series is None:
+        return "no such parameter at this point"
+    return "value or mark given twice" if value is not None else f"{_shown(found)}, expected a number or null"
 
 
 def _number(found: Any) -> float | None:
@@ -241,8 +240,8 @@ def _time(found: Any, now_ms: int) -> int | str:
 
 def _shown(found: Any) -> str:
     """A value in a message, short and printable (also lone surrogates and huge numbers)."""
-    if isinstance(found, dict | list):
-        return "an object" if isinstance(found, dict) else "a list"
+    if isinstance(found, list):
+        return "an object" if isinstance(found, _Object) else "a list"
     if isinstance(found, int) and not isinstance(found, bool) and abs(found) >= 10**20:
         return "a number of more than 20 digits"
     text = "nothing" if found is None else ascii(found) if not isinstance(found, str) else repr(found)

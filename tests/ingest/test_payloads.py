@@ -100,7 +100,7 @@ def test_each_value_stands_alone() -> None:
     assert found(decoded) == [(8 * HOUR, "ph", 7.1, "N")]
     assert decoded.problems == (
         "values.cod_cr: '312.4', expected a number or null",
-        "values.zinc: no such parameter at point p",
+        "values.zinc: no such parameter at this point",
     )
     (refused,) = decoded.refused  # one for the message, with all of it, so that it can be put in again
     assert json.loads(refused.raw) == payload
@@ -201,7 +201,7 @@ def test_empty_messages_say_nothing_and_refuse_nothing() -> None:
 def test_a_name_given_twice_is_in_doubt_and_the_others_are_not() -> None:
     decoded = decode(f'{{"time": {NOW}, "values": {{"ph": 7.0, "cod_cr": 300, "ph": 8.0}}}}'.encode())
     assert found(decoded) == [(8 * HOUR, "cod_cr", 300.0, "N")]
-    assert decoded.problems == ("values.ph: value or mark given twice",)
+    assert decoded.problems == ("values.ph: value or mark given twice",) * 2
     decoded = decode(f'{{"time": {NOW}, "values": {{"ph": 7.0}}, "marks": {{"ph": "N", "ph": "D"}}}}'.encode())
     assert len(decoded.readings) == 0 and "twice" in decoded.refused[0].reason
     decoded = decode(f'{{"time": {NOW}, "time": 1, "values": {{"ph": 7.0}}}}'.encode())
