@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER, statement_rows, volume_rows
-from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
+from plant_monitor.config.costs_file import read_costs
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.readings_file import read_readings
 
@@ -23,9 +23,7 @@ def billed(folder: Path, readings: Path, period: str) -> Statement:
     plant = load_plant(folder / "plant.yaml")
     rows, rejects = read_readings(readings, plant)
     assert not rejects
-    with (folder / "costs.csv").open(newline="") as file:
-        costs = [CostItem(r["item"], r["basis"], int(Decimal(r["amount_yuan"]) * 100)) for r in csv.DictReader(file)]
-    return bill(plant, rows, Period.parse(period, plant.zone), costs)
+    return bill(plant, rows, Period.parse(period, plant.zone), read_costs(folder / "costs.csv", plant))
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
