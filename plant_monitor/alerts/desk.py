@@ -119,7 +119,7 @@ class AlertDesk:
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
-    def consider(self, exceedances: Sequence[Exceedance], covered: Span, now_ms: int) -> tuple[Change, ...]:
+    def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int) -> tuple[Change, ...]:
         """Record what the episodes of an evaluation of ``covered`` do to the alerts, and owe the messages.
 
         The evaluation should begin at :meth:`look_back_ms` or earlier and reach to now. Considered again, or
@@ -130,7 +130,7 @@ class AlertDesk:
         StoreError  nothing was recorded; consider it again later
         """
         changes = self._ledger.alerts.record(
-            lambda known: assess(known, exceedances, covered, now_ms), self._notices, covered
+            lambda known: assess(known, found, covered, now_ms), self._notices, covered
         )
         if changes:
             self._wake.set()

@@ -1,0 +1,197 @@
+"""Who may see what: the one place where isolation is decided.
+
+A :class:`Viewer` stands for the holder of a key. Every route asks it for points, members, rows and statement
+lines, and no route decides by role itself. What a viewer may not know is answered with the same 404 as what
+does not exist.
+
+A member sees its own points, usage and statement rows, and the plant's public figures: the compliance of the
+effluent, the inflow, headroom, limits, statement totals. An officer sees every point and no costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from starlette.requests import Request
+
+from plant_monitor.api.errors import ApiError, not_found
+from plant_monitor.plant import FLOW, LimitSet, Member, Plant, Point
+
+TOTAL = "TOTAL"
+
+
+class ViewerRole(StrEnum):
+    """The roles of keys."""
+
+    OPERATOR = "operator"
+    MEMBER = "member"
+    OFFICER = "officer"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The holder of a key, and what it may see of the plant."""
+
+    plant: Plant
+    role: ViewerRole
+    member_id: str  # empty unless the role is member
+    name: str  # label or prefix of the key
+
+    @property
+    def actor(self) -> str:
+        """How trails name this viewer."""
+        return f"{self.role}:{self.name}"
+
+    # --- points and members --------------------------------------------------------------------
+
+    @cached_property
+    def own_points(self) -> tuple[Point, ...]:
+        """Points whose readings and alerts are open to the viewer."""
+        if self.role is not ViewerRole.MEMBER:
+            return self.plant.points
+        return tuple(p for p in self.plant.outfalls if p.member == self.member_id)
+
+    @cached_property
+    def result_series(self) -> frozenset[tuple[str, str]]:
+        """(point, parameter) whose means and verdicts are open: a member's own, the effluent's, the inflow."""
+        shown = {(p.id, s.parameter) for p in self.own_points for s in p.series}
+        if self.role is ViewerRole.MEMBER:
+            public = [self.plant.point_by_id[p] for p in (self.plant.effluent, self.plant.inlet) if p]
+            for point in public:
+                flow_only = point.id != self.plant.effluent
+                shown |= {(point.id, s.parameter) for s in point.series if not flow_only or s.parameter == FLOW}
+        return frozenset(shown)
+
+    @cached_property
+    def result_points(self) -> tuple[Point, ...]:
+        """Points that have a row in :attr:`result_series`, in the order of plant.yaml."""
+        ids = {point for point, _ in self.result_series}
+        return tuple(p for p in self.plant.points if p.id in ids)
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The members the viewer may know of."""
+        if self.role is not ViewerRole.MEMBER:
+            return self.plant.members
+        return tuple(m for m in self.plant.members if m.id == self.member_id)
+
+    @cached_property
+    def limit_sets(self) -> tuple[LimitSet, ...]:
+        """The limit sets that apply at a point the viewer sees."""
+        used = {s for p in self.result_points for s in p.limits}
+        return tuple(s for s in self.plant.limit_sets if s.id in used)
+
+    def point(self, point_id: str) -> Point:
+        """A point whose readings are open to the viewer, else 404."""
+        found = next((p for p in self.own_points if p.id == point_id), None)
+        if found is None:
+            raise not_found("point", point_id, "path.point")
+        return found
+
+    def member(self, member_id: str) -> Member:
+        """A member the viewer may know of, else 404."""
+        found = next((m for m in self.members if m.id == member_id), None)
+        if found is None:
+            raise not_found("member", member_id, "path.member")
+        return found
+
+    def check_filters(
+        self, series: Iterable[tuple[str, str]], point: str | None, parameter: str | None, limit_set: str | None
+    ) -> None:
+        """404 for a filter that names what is not among ``series`` (point, parameter) or the viewer's limit sets."""
+        shown = list(series)
+        if point is not None and point not in {p for p, _ in shown}:
+            raise not_found("point", point, "query.point")
+        if parameter is not None and parameter not in {q for p, q in shown if point in (None, p)}:
+            raise not_found("parameter", parameter, "query.parameter")
+        if limit_set is not None and limit_set not in {s.id for s in self.limit_sets}:
+            raise not_found("limit set", limit_set, "query.limit_set")
+
+    # --- alerts ----------------------------------------------------------------------------------
+
+    @property
+    def alert_points(self) -> frozenset[str] | None:
+        """Points whose alerts are open to the viewer; None for all, also those of points that are gone."""
+        return frozenset(p.id for p in self.own_points) if self.role is ViewerRole.MEMBER else None
+
+    def sees_alert(self, point_id: str) -> bool:
+        """True where the alerts of a point are open to the viewer."""
+        return self.alert_points is None or point_id in self.alert_points
+
+    def require_to_act(self) -> None:
+        """403 for who may read alerts and not treat them."""
+        if self.role is ViewerRole.MEMBER:
+            raise ApiError(403, "forbidden", "a member's key may not treat alerts")
+
+    @property
+    def sees_names(self) -> bool:
+        """True where trails name persons; a member reads their role alone."""
+        return self.role is not ViewerRole.MEMBER
+
+    # --- costs -----------------------------------------------------------------------------------
+
+    def require_costs(self) -> None:
+        """404 for an officer, to whom no statement exists."""
+        if self.role is ViewerRole.OFFICER:
+            raise ApiError(404, "not_found", "there are no statements for this key")
+
+    def statement_rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The rows of a statement that are open: a member's own and the totals.
+
+        A cost that is charged to another member directly is left out, since its total is that member's.
+        """
+        if self.role is not ViewerRole.MEMBER:
+            return list(rows)
+        mine = (self.member_id, TOTAL)
+        return [row for row in rows if row["member"] in mine and not self._anothers(str(row.get("basis", "")))]
+
+    def volume_rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The rows of the volumes that are open: a member's own and the inlet's (no member)."""
+        if self.role is not ViewerRole.MEMBER:
+            return list(rows)
+        return [row for row in rows if row["member"] in (self.member_id, "")]
+
+    @property
+    def sees_documents(self) -> bool:
+        """True where the whole of a statement is open."""
+        return self.role in (ViewerRole.OPERATOR, ViewerRole.ADMIN)
+
+    def _anothers(self, basis: str) -> bool:
+        kind, _, member = basis.partition(":")
+        return kind == "direct" and member != self.member_id
+
+    # --- the service itself ----------------------------------------------------------------------
+
+    @property
+    def sees_service(self) -> bool:
+        """True where the service's health and metrics, devices and messages are open."""
+        return self.role in (ViewerRole.OPERATOR, ViewerRole.ADMIN)
+
+    def require_service(self) -> None:
+        """403 for who does not run the service."""
+        if not self.sees_service:
+            raise ApiError(403, "forbidden", "this needs the key of an operator or admin")
+
+
+def current_viewer(request: Request) -> Viewer:
+    """The viewer that the gate has let in (``gate.py``)."""
+    viewer = request.state.viewer
+    if not isinstance(viewer, Viewer):
+        raise unauthorized()
+    return viewer
+
+
+def unauthorized() -> ApiError:
+    """The one answer to no key and to every wrong one."""
+    return ApiError(
+        401,
+        "unauthorized",
+        "found no valid key, expected the header `Authorization: Bearer <key>`",
+        "header.authorization",
+        {"WWW-Authenticate": "Bearer"},
+    )

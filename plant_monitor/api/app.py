@@ -1,0 +1,82 @@
+"""The app put together: the gate, the routes, one shape of errors, a page of documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from plant_monitor import __version__
+from plant_monitor.api import errors
+from plant_monitor.api.alert_routes import alert_routes
+from plant_monitor.api.compliance_routes import compliance_routes
+from plant_monitor.api.docs_page import docs_routes
+from plant_monitor.api.gate import OPEN, PREFIX, Gate
+from plant_monitor.api.metrics import ApiMetrics, Measure
+from plant_monitor.api.plant_routes import plant_routes
+from plant_monitor.api.readings_routes import readings_routes
+from plant_monitor.api.service_routes import service_routes
+from plant_monitor.api.services import ApiServices
+from plant_monitor.api.statement_routes import statement_routes
+
+DESCRIPTION = """
+Readings, compliance, headroom, alerts and statements of one shared wastewater plant.
+
+每个请求都要带密钥: `Authorization: Bearer <key>`。成员只能看到自己的数据和全厂公开数据。
+Every request carries a key. A member sees its own data and the plant's public figures; whatever else there is
+answers 404, as if it did not exist. `null` is unknown, never 0. Times are RFC 3339 with the plant's offset.
+"""
+
+# Every route may answer with these, all in the one shape.
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"model": errors.ErrorBody, "description": text}
+    for code, text in {
+        401: "no valid key",
+        404: "there is no such thing, or this key may not know of it",
+        422: "a parameter cannot be understood",
+        429: "too many requests with this key",
+        503: "the store is out of reach",
+    }.items()
+}
+
+
+def create_app(services: ApiServices) -> FastAPI:
+    """The API of one plant, an ASGI app."""
+    app = FastAPI(
+        title="plant-monitor",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # FastAPI's own page loads its scripts from the internet
+        redoc_url=None,
+    )
+    metrics = ApiMetrics(services)
+    api = APIRouter(prefix=PREFIX, responses=_ERRORS)
+    for routes in (plant_routes, readings_routes, compliance_routes, alert_routes, statement_routes):
+        api.include_router(routes(services))
+    api.include_router(service_routes(services, metrics))
+    app.include_router(api)
+    app.include_router(docs_routes())
+    errors.install(app)
+    app.add_middleware(Gate, services=services)
+    app.add_middleware(Measure, metrics=metrics)
+    _describe_keys(app)
+    return app
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """The OpenAPI document says that the gate wants a key."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
+            schemes["key"] = {"type": "http", "scheme": "bearer", "description": "plant-monitor keys add …"}
+            for path, operations in schema["paths"].items():
+                for operation in operations.values():
+                    operation["security"] = [{"key": []}, {}] if path in OPEN else [{"key": []}]
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

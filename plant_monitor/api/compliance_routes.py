@@ -1,0 +1,144 @@
+"""``/compliance/daily``, ``/compliance/hourly``, ``/exceedances``, ``/headroom``: the tables of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query
+
+from plant_monitor.alerts.lifecycle import Span
+from plant_monitor.api.access import Viewer, current_viewer
+from plant_monitor.api.paging import Key, Row, csv_response, page
+from plant_monitor.api.ranges import (
+    Range,
+    RangeQuery,
+    ResultQuery,
+    TableQuery,
+    VerdictQuery,
+    instant_of,
+    read_range,
+)
+from plant_monitor.api.schemas import DayView, ExceedanceView, HeadroomView, HourView, Page
+from plant_monitor.api.services import ApiServices
+from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.tables import (
+    DAILY_COLUMNS,
+    EXCEEDANCE_COLUMNS,
+    HEADROOM_COLUMNS,
+    HOURLY_COLUMNS,
+    Table,
+)
+from plant_monitor.readings import BoolArray
+
+DEFAULT_DAYS = 7
+MAX_DAYS = 366
+MAX_DAYS_HOURLY = 93
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one table is cut and ordered."""
+
+    name: str
+    columns: tuple[str, ...]
+    table: Callable[[Evaluation], Table]
+    instant: str  # the column that a row is placed by
+
+
+_DAILY = _Kind("daily", DAILY_COLUMNS, lambda e: e.daily, "date")
+_HOURLY = _Kind("hourly", HOURLY_COLUMNS, lambda e: e.hourly, "hour")
+_EXCEEDANCES = _Kind("exceedances", EXCEEDANCE_COLUMNS, lambda e: e.exceedances, "start")
+_HEADROOM = _Kind("headroom", HEADROOM_COLUMNS, lambda e: e.headroom, "date")
+
+
+def compliance_routes(services: ApiServices) -> APIRouter:
+    """Routes about means, verdicts, exceedances and headroom."""
+    router = APIRouter(tags=["compliance"])
+
+    @router.get("/compliance/daily", response_model=Page[DayView])
+    def get_daily(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """Daily statistics and verdicts, one row per series, day and limit. A day counts where it begins."""
+        viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
+        return _answer(services, _DAILY, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
+
+    @router.get("/compliance/hourly", response_model=Page[HourView])
+    def get_hourly(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """Hourly statistics and verdicts. An hour above a *daily* limit is an early warning, no exceedance."""
+        viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
+        return _answer(services, _HOURLY, query, MAX_DAYS_HOURLY, lambda table: _chosen(table, viewer, query))
+
+    @router.get("/exceedances", response_model=Page[ExceedanceView])
+    def get_exceedances(
+        query: Annotated[ResultQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]
+    ) -> Any:
+        """Runs of exceeded windows that touch the range; one that reaches beyond its days is cut there."""
+        viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
+        return _answer(services, _EXCEEDANCES, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
+
+    @router.get("/headroom", response_model=Page[HeadroomView], dependencies=[Depends(current_viewer)])
+    def get_headroom(query: Annotated[TableQuery, Query()]) -> Any:
+        """Inflow, capacity and what is left of it, by day."""
+        return _answer(services, _HEADROOM, query, MAX_DAYS, lambda table: np.ones(len(table), dtype=bool))
+
+    return router
+
+
+def _answer(
+    services: ApiServices, kind: _Kind, query: TableQuery, max_days: int, chosen: Callable[[Table], BoolArray]
+) -> Any:
+    table = Table.of_rows(kind.columns, [])
+    range_ = _range(services, query, max_days)
+    if range_ is not None:
+        found = kind.table(services.evaluation(range_.first, range_.last))
+        found = found.take(chosen(found))
+        table = found.take(_within(found, kind, range_.span, services))
+    if query.format == "csv":
+        return csv_response(kind.name, kind.columns, table.tuples())
+    return page(table.rows(), _key(kind, services), query.limit, query.cursor)
+
+
+def _range(services: ApiServices, query: RangeQuery, max_days: int) -> Range | None:
+    now_ms = services.clock.now_ms()
+    return read_range(query, services.plant.zone, now_ms, default_days=DEFAULT_DAYS, max_days=max_days)
+
+
+def _chosen(table: Table, viewer: Viewer, query: ResultQuery) -> BoolArray:
+    """The rows that the viewer may see and the filters ask for."""
+    points, parameters = table.columns["point"], table.columns["parameter"]
+    mask = np.array([pair in viewer.result_series for pair in zip(points, parameters, strict=True)], dtype=bool)
+    for name in ("point", "parameter", "limit_set", "verdict"):
+        wanted = getattr(query, name, None)
+        if wanted is not None:
+            mask &= table.columns[name] == wanted
+    return mask
+
+
+def _within(table: Table, kind: _Kind, span: Span, services: ApiServices) -> BoolArray:
+    """Rows whose window begins within the span; an episode only has to touch it."""
+    starts = _instants(table, kind.instant, services)
+    if kind is _EXCEEDANCES:
+        return (starts < span.end_ms) & (_instants(table, "end", services) > span.start_ms)
+    return (starts >= span.start_ms) & (starts < span.end_ms)
+
+
+def _instants(table: Table, column: str, services: ApiServices) -> Any:
+    texts = table.columns[column].tolist()
+    zone = services.plant.zone
+    known = {text: instant_of(text, zone) for text in set(texts)}
+    return np.array([known[text] for text in texts], dtype=np.int64)
+
+
+def _key(kind: _Kind, services: ApiServices) -> Callable[[Row], Key]:
+    """What orders the rows of a table, as the files of design §4.3 are ordered."""
+    if kind is _HEADROOM:
+        return lambda row: (row["date"],)
+    zone = services.plant.zone
+
+    def key(row: Row) -> Key:
+        instant = instant_of(row[kind.instant], zone)
+        return row["point"], row["parameter"], instant, row["limit_set"], row["statistic"]
+
+    return key

@@ -1,0 +1,299 @@
+"""The shapes of the answers, as the OpenAPI document shows them. ``null`` is unknown, never 0."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    next: str | None = Field(description="`cursor` of the next page; null on the last one")
+
+
+class NameView(BaseModel):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class MemberView(BaseModel):
+    """A member company (成员企业)."""
+
+    id: str
+    name: NameView
+    quota_m3_d: float | None
+    capacity_share: float | None
+
+
+class SeriesView(BaseModel):
+    """What a point measures."""
+
+    parameter: str
+    unit: str
+    interval_s: float | None
+
+
+class PointView(BaseModel):
+    """A monitoring point (监测点)."""
+
+    id: str
+    role: str
+    name: NameView | None
+    member: str | None
+    limits: list[str]
+    series: list[SeriesView]
+    readings: bool = Field(description="false: only its means and verdicts are open to this key")
+
+
+class LimitView(BaseModel):
+    """One dated limit; both dates inclusive, null = open."""
+
+    parameter: str
+    statistic: str
+    lower: float | None
+    upper: float | None
+    unit: str | None
+    valid_from: str | None
+    valid_to: str | None
+    clause: str
+    source: str
+    verified: bool
+
+
+class LimitSetView(BaseModel):
+    """A limit set (限值集)."""
+
+    id: str
+    title: NameView
+    source: str
+    limits: list[LimitView]
+
+
+class PlantView(BaseModel):
+    """The plant as this key may see it."""
+
+    id: str
+    name: NameView
+    operator: NameView | None
+    timezone: str
+    capacity_m3_d: float
+    design_load_kg_d: dict[str, float]
+    inlet: str | None
+    effluent: str | None
+    digest: str
+    members: list[MemberView]
+    points: list[PointView]
+    limit_sets: list[LimitSetView]
+
+
+class ReadingView(BaseModel):
+    """A reading as it was accepted, in the unit of plant.yaml."""
+
+    time: str
+    parameter: str
+    value: float | None
+    mark: str = Field(description="N is valid; see HJ 212: F M S D C T B")
+
+
+class WindowView(BaseModel):
+    """The readings of a window put together."""
+
+    time: str = Field(description="start of the window")
+    parameter: str
+    statistic: str
+    value: float | None
+    min: float | None
+    max: float | None
+    count: int | None = Field(description="valid readings; only for minutes")
+    valid_share: float | None = Field(description="only for hours and days")
+
+
+class ReadingPage(Page[ReadingView | WindowView]):
+    """Readings of a point, by parameter and time."""
+
+    units: dict[str, str]
+
+
+class PointUsage(BaseModel):
+    """Usage of one outfall."""
+
+    point: str
+    volume_m3: float | None
+    load_kg: dict[str, float | None]
+
+
+class UsageView(BaseModel):
+    """What a member discharged in an hour, day or month."""
+
+    start: str
+    end: str = Field(description="exclusive; earlier than the month's end where the range ends")
+    volume_m3: float | None = Field(description="sum of what is known")
+    load_kg: dict[str, float | None]
+    quota_m3: float | None = Field(description="the quota of as many days; null for hours")
+    points: list[PointUsage]
+
+
+class HourView(BaseModel):
+    """A row of hourly.csv."""
+
+    point: str
+    parameter: str
+    hour: str
+    mean: float | None
+    min: float | None
+    max: float | None
+    valid_share: float | None
+    volume_m3: float | None
+    load_kg: float | None
+    limit_set: str
+    statistic: str
+    lower: float | None
+    upper: float | None
+    verdict: str
+
+
+class DayView(BaseModel):
+    """A row of daily.csv."""
+
+    point: str
+    parameter: str
+    date: str
+    statistic: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    limit_set: str
+    ratio: float | None
+    valid_share: float | None
+    volume_m3: float | None
+    load_kg: float | None
+    verdict: str
+
+
+class ExceedanceView(BaseModel):
+    """A row of exceedances.csv."""
+
+    point: str
+    parameter: str
+    limit_set: str
+    statistic: str
+    start: str
+    end: str
+    windows: int
+    peak: float
+    limit: float
+    peak_ratio: float | None
+
+
+class HeadroomView(BaseModel):
+    """A row of headroom.csv."""
+
+    date: str
+    inflow_m3: float | None
+    capacity_m3: float
+    headroom_m3: float | None
+    used_share: float | None
+    peak_m3_h: float | None
+    valid_share: float | None
+
+
+class EpisodeView(BaseModel):
+    """An episode of an alert."""
+
+    statistic: str
+    start: str
+    end: str
+    windows: int
+    peak: float
+    limit: float
+    unit: str
+    peak_ratio: float | None
+    ongoing: bool
+    withdrawn: bool
+
+
+class AlertView(BaseModel):
+    """An alert; the numbers are those of its worst episode."""
+
+    id: int
+    kind: str
+    point: str
+    parameter: str
+    limit_set: str
+    state: str
+    assignee: str
+    opened: str
+    since: str
+    until: str
+    ongoing: bool
+    windows: int
+    statistic: str
+    peak: float
+    limit: float
+    unit: str
+    peak_ratio: float | None
+
+
+class EventView(BaseModel):
+    """A step of an alert."""
+
+    time: str
+    transition: str
+    actor: str = Field(description="empty: the monitor itself")
+    comment: str
+
+
+class DeliveryView(BaseModel):
+    """A message and how far it has come."""
+
+    transition: str
+    channel: str
+    state: str
+    attempts: int
+    created: str
+    sent: str | None
+    next_try: str | None
+    error: str
+
+
+class AlertDetail(AlertView):
+    """An alert with all that belongs to it."""
+
+    episodes: list[EpisodeView]
+    events: list[EventView]
+    deliveries: list[DeliveryView] | None = Field(description="only for operators and admins")
+
+
+class StatementHeadView(BaseModel):
+    """A statement of cost (结算单). Money is text, to the fen."""
+
+    number: str
+    period: str
+    state: str
+    created: str
+    plant_digest: str
+    total_yuan: str = Field(description="of all members")
+    member_total_yuan: str | None = Field(description="of the key's member")
+
+
+class StatementView(StatementHeadView):
+    """A statement with its rows."""
+
+    lines: list[dict[str, Any]] = Field(description="rows of statement.csv")
+    volumes: list[dict[str, Any]] = Field(description="rows of volumes.csv")
+    document: dict[str, Any] | None = Field(description="statement.json; only for operators and admins")
+
+
+class HealthView(BaseModel):
+    """One word; operators and admins see more beside it."""
+
+    status: str = Field(description="ok, degraded or not storing")
+
+    model_config = {"extra": "allow"}

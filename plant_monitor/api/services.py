@@ -1,0 +1,178 @@
+"""What the API is given. It reaches everything through this; it opens nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+
+from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transition
+from plant_monitor.clock import Clock, SystemClock
+from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.plant import Plant
+from plant_monitor.readings import ReadingSource
+
+# ruff: noqa: D102  the ledger's own docstrings say what these are
+
+
+class StoredKey(Protocol):
+    """Who holds a key."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def member(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class StoredEvent(Protocol):
+    """A step of an alert."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def transition(self) -> Transition: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def comment(self) -> str: ...
+
+
+class StoredDelivery(Protocol):
+    """A message and how far it has come."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def transition(self) -> Transition: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def created_ms(self) -> int: ...
+    @property
+    def next_try_ms(self) -> int: ...
+    @property
+    def sent_ms(self) -> int | None: ...
+    @property
+    def error(self) -> str: ...
+
+
+class StatementHead(Protocol):
+    """A statement as a list shows it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def period(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def created_ms(self) -> int: ...
+    @property
+    def plant_digest(self) -> str: ...
+    @property
+    def total_fen(self) -> int: ...
+    @property
+    def lines(self) -> tuple[Mapping[str, Any], ...]: ...
+
+
+class StoredStatement(StatementHead, Protocol):
+    """All of a statement."""
+
+    @property
+    def document(self) -> Mapping[str, Any]: ...
+    @property
+    def volumes(self) -> tuple[Mapping[str, Any], ...]: ...
+
+
+class Keys(Protocol):
+    """Where keys are looked up."""
+
+    def find(self, secret: str, now_ms: int) -> StoredKey | None: ...
+
+
+class Alerts(Protocol):
+    """Where alerts are kept."""
+
+    def get(self, alert_id: int) -> Alert | None: ...
+    def events(self, alert_id: int) -> Sequence[StoredEvent]: ...
+    def counts(self) -> dict[str, int]: ...
+    def find(
+        self,
+        *,
+        points: Collection[str] | None = None,
+        states: Collection[State] | None = None,
+        parameter: str | None = None,
+        limit_set: str | None = None,
+        span: Span | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Alert]: ...
+    def act(
+        self, alert_id: int, action: Action, *, actor: str, now_ms: int, comment: str = "", assignee: str = ""
+    ) -> Alert | None: ...
+
+
+class Deliveries(Protocol):
+    """Where messages wait."""
+
+    def find(self, *, alert_id: int | None = None, limit: int = 100) -> Sequence[StoredDelivery]: ...
+    def counts(self) -> dict[str, int]: ...
+
+
+class Statements(Protocol):
+    """Where statements are kept."""
+
+    def get(self, number: str) -> StoredStatement | None: ...
+    def find(
+        self, *, period: str | None = None, before_id: int | None = None, limit: int = 100
+    ) -> Sequence[StatementHead]: ...
+
+
+class ApiLedger(Protocol):
+    """What the API needs of a ledger."""
+
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def statements(self) -> Statements: ...
+
+
+@dataclass(frozen=True)
+class ApiServices:
+    """What the API answers from.
+
+    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``health()`` has a ``status`` of
+    ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry`` metrics of the
+    service itself, shown beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
+    times as many at once.
+    """
+
+    plant: Plant
+    source: ReadingSource
+    ledger: ApiLedger
+    evaluation: Callable[[date, date], Evaluation]
+    health: Callable[[], Mapping[str, Any]]
+    clock: Clock = field(default_factory=SystemClock)
+    registry: CollectorRegistry | None = None
+    requests_per_s: float = 20.0

@@ -1,0 +1,87 @@
+"""``/statements``: bills, each key its own rows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+
+from plant_monitor.api.access import TOTAL, Viewer, current_viewer
+from plant_monitor.api.errors import not_found
+from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor
+from plant_monitor.api.ranges import PageQuery
+from plant_monitor.api.schemas import Page, StatementHeadView, StatementView
+from plant_monitor.api.services import ApiServices, StatementHead, StoredStatement
+from plant_monitor.windows import rfc3339
+
+COLUMNS = ("member", "item", "basis", "quantity", "unit", "share", "amount_yuan")  # statement.csv
+
+
+class StatementQuery(PageQuery):
+    """Filters of statements."""
+
+    limit: int = Field(100, ge=1, le=500, description="statements of a page")
+    period: str | None = Field(None, examples=["2026-10"])
+
+
+def statement_routes(services: ApiServices) -> APIRouter:
+    """Routes about statements."""
+    router = APIRouter(tags=["statements"])
+    book, zone = services.ledger.statements, services.plant.zone
+
+    def found(number: str, viewer: Viewer) -> StoredStatement:
+        viewer.require_costs()
+        statement = book.get(number)
+        if statement is None:
+            raise not_found("statement", number, "path.number")
+        return statement
+
+    @router.get("/statements", response_model=Page[StatementHeadView])
+    def get_statements(
+        query: Annotated[StatementQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]
+    ) -> Any:
+        """Statements, the newest first."""
+        viewer.require_costs()
+        before = None if query.cursor is None else int(decode_cursor(query.cursor, int)[0])
+        heads = book.find(period=query.period, before_id=before, limit=query.limit + 1)
+        items = heads[: query.limit]
+        more = len(heads) > query.limit
+        return {
+            "items": [_head(h, viewer, zone) for h in items],
+            "next": encode_cursor((items[-1].id,)) if more else None,
+        }
+
+    @router.get("/statements/{number}.csv", response_model=None)
+    def get_statement_csv(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """The rows of a statement as CSV: for a member its own and the totals."""
+        statement = found(number, viewer)
+        rows = [[row.get(c) for c in COLUMNS] for row in viewer.statement_rows(statement.lines)]
+        return csv_response(f"statement-{statement.number}", COLUMNS, rows)
+
+    @router.get("/statements/{number}", response_model=StatementView)
+    def get_statement(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """A statement: for a member its own rows and the totals; the whole document for operators."""
+        statement = found(number, viewer)
+        return {
+            **_head(statement, viewer, zone),
+            "lines": viewer.statement_rows(statement.lines),
+            "volumes": viewer.volume_rows(statement.volumes),
+            "document": statement.document if viewer.sees_documents else None,
+        }
+
+    return router
+
+
+def _head(head: StatementHead, viewer: Viewer, zone: Any) -> dict[str, Any]:
+    own = next((r for r in head.lines if (r["member"], r["item"]) == (viewer.member_id, TOTAL)), None)
+    return {
+        "number": head.number,
+        "period": head.period,
+        "state": head.state,
+        "created": rfc3339(head.created_ms, zone),
+        "plant_digest": head.plant_digest,
+        "total_yuan": f"{Decimal(head.total_fen).scaleb(-2):.2f}",
+        "member_total_yuan": None if own is None else str(own["amount_yuan"]),
+    }
