@@ -24,7 +24,7 @@ from plant_monitor.errors import InputError, SourceError, StoreError
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.modbus_link import ILLEGAL, ExceptionAnswer, LinkLost, ModbusLink
 from plant_monitor.ingest.registers import Block, check_spans, plan, span, value_of
-from plant_monitor.ingest.schedule import MISSED_LIMIT_MS, Cycle, back_off, effective_interval
+from plant_monitor.ingest.schedule import BACK_OFF_LIMIT_MS, MISSED_LIMIT_MS, Cycle, back_off, effective_interval
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import COMMUNICATION_LOST, IntArray, Readings
 
@@ -154,7 +154,9 @@ class ModbusPoller:
     # --- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start polling with the first due instants after now."""
+        """Start polling with the first due instants after now; a device without readings is left alone."""
+        if not self._series:
+            return
         now = self._clock.now_ms()
         by_interval: dict[int, list[int]] = defaultdict(list)
         for i, interval in enumerate(self._intervals):
@@ -219,7 +221,8 @@ class ModbusPoller:
                 before = self._owed.get(readings)
                 self._owed[readings] = instants if before is None else np.concatenate([before, instants])
         self._write_missed(now_ms)
-        if now_ms < self._dead_until_ms:
+        longest = max(self.device.poll_ms, BACK_OFF_LIMIT_MS)
+        if now_ms < self._dead_until_ms <= now_ms + longest:  # further off only where the clock was set back
             return
         due = {i: cycle.due_ms for cycle in self._cycles for i in cycle.wanted(now_ms)}
         if due:

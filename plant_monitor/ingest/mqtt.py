@@ -25,9 +25,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from plant_monitor.clock import Clock
-from plant_monitor.errors import StoreError
+from plant_monitor.errors import InputError, StoreError
 from plant_monitor.ingest.intake import Intake
-from plant_monitor.ingest.payloads import bind_point, decode_payload
+from plant_monitor.ingest.payloads import bind_point, decode_payload, topic_filter
 from plant_monitor.plant import MqttStation, Plant
 from plant_monitor.readings import Readings, Refused
 
@@ -65,6 +65,10 @@ class MqttReceiver:
     ----------
     keepalive_s    after one and a half of these without a sign of life the connection counts as lost
     back_off_s     first and longest pause between attempts to connect, seconds of the host
+
+    Raises
+    ------
+    InputError  the station's topic names no point, or its payload is not that of contract §4.4
     """
 
     def __init__(
@@ -77,6 +81,9 @@ class MqttReceiver:
         keepalive_s: int = 30,
         back_off_s: tuple[float, float] = (1.0, 30.0),
     ) -> None:
+        if station.payload != "readings":
+            raise InputError(f"station {station.id}: payload {station.payload!r}, expected readings (contract 4.4)")
+        bind_point(station, topic_filter(station).replace("+", "level").replace("#", "level"))
         self.station = station
         self._plant, self._intake, self._clock = plant, intake, clock
         self._keepalive_s, self._back_off_s = keepalive_s, back_off_s

@@ -137,6 +137,22 @@ def test_a_device_that_comes_back_is_read_again_by_itself(tmp_path: Path) -> Non
         assert all(found[t] == (2.0, "N") for t in range(recovered, 121, 10))
 
 
+def test_a_clock_set_back_does_not_prolong_the_back_off(tmp_path: Path) -> None:
+    port = free_port()
+    with polling(tmp_path, plant_of(FLOW), device_of(port, at("flow", 0)), start_ms=MIDNIGHT + HOUR) as service:
+        service.run_to(HOUR + MINUTE)
+        with ModbusServer(holding({0: (2.0, "float32", "ABCD")}), port=port):
+            service.clock.set(MIDNIGHT)  # its thread waits on for the instant it knew
+            service.pollers[0]._step(MIDNIGHT)
+            service.pollers[0]._step(MIDNIGHT + 10 * SECOND)
+        assert (10 * SECOND, 2.0, "N") in service.rows()
+
+
+def test_a_device_without_readings_is_left_alone(tmp_path: Path) -> None:
+    with polling(tmp_path, plant_of(FLOW), device_of(1)) as service:
+        assert service.pollers[0].health()["state"] == "starting"
+
+
 def test_a_silent_device_times_out_and_a_retry_within_the_interval_serves_it(tmp_path: Path) -> None:
     plant = plant_of(series("p", "cod_cr", HOUR))
     with ModbusServer(holding({0: (310.0, "float32", "ABCD")})) as server:

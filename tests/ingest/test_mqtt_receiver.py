@@ -17,7 +17,7 @@ from field_parts import HOUR, MIDNIGHT, SECOND, journal_of, plant_of, rows, seri
 from servers import Mosquitto, free_port, require_server
 
 from plant_monitor.clock import ManualClock
-from plant_monitor.errors import StoreUnavailable
+from plant_monitor.errors import InputError, StoreUnavailable
 from plant_monitor.ingest.intake import AppendCounts, Intake
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ingest.payloads import SIZE_LIMIT
@@ -331,6 +331,12 @@ def test_quality_0_is_stored_too(mosquitto: Mosquitto, tmp_path: Path) -> None:
         bench.subscribed()
         publish(mosquitto.port, message(1), qos=0)
         soon(lambda: len(bench.rows()) == 1)
+
+
+@pytest.mark.parametrize("station", [{"topic": "readings"}, {"topic": "a/+/b", "payload": {"ph": "$.ph"}}])
+def test_a_station_that_cannot_be_understood_is_refused_before_it_runs(station: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="station"):
+        MqttReceiver(MqttStation("s", "h", 1883, False, **station), PLANT, None, ManualClock(NOW))  # type: ignore[arg-type]
 
 
 class Closed(Mosquitto):
