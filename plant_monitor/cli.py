@@ -173,7 +173,7 @@ def bill(
         f"{period}: {yuan_text(statement.total_fen)} yuan over {len(plant.members)} members -> {out}", markup=False
     )
     for finding in statement.findings:
-        messages.print(f"  {finding.severity}: {finding.code} {finding.point} {finding.message}", markup=False)
+        messages.print(f"  {finding.severity}: {finding.code}: {finding.message.zh} {finding.message.en}", markup=False)
     return code
 
 

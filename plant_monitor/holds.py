@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,16 +118,48 @@ def totaliser_steps(readings: Readings, series: Series, plant: Plant) -> Steps:
     """The steps of a totaliser, and which of them count (design §5, *Volumes for bills*).
 
     A step d ≥ 0 counts if d ≤ max_rate·Δt + resolution; d < 0 is a rollover if d + rollover passes the
-    same test. ``readings`` are those of the series alone, sorted by time, one per instant.
+    same test. Registers are decimals, the shortest text of the stored float64: what float noise could
+    decide is decided in exact fractions. ``readings`` are those of the series alone, sorted by time, one
+    per instant.
     """
     valid = readings.valid
     time, register = readings.time[valid], readings.value[valid]
+    rate_per_h = Fraction(plant.max_rate_m3_h(series)) / units.ratio(series.unit, "m3")
+    rise, noise, wrapped = _rises(register, series)
+    length_ms = np.diff(time)
+    largest = float(rate_per_h) * (length_ms / MS_PER_HOUR) + float(series.resolution)
+    counts = (rise >= 0) & ~exceeds(rise, largest)
+    doubtful = (np.abs(rise - largest) <= noise + 10 * RELATIVE_NOISE * largest) | (wrapped & (np.abs(rise) <= noise))
+    for i in np.flatnonzero(doubtful):
+        exact = exact_rise(float(register[i]), float(register[i + 1]), series)
+        bound = rate_per_h * int(length_ms[i]) / int(MS_PER_HOUR) + Fraction(series.resolution)
+        counts[i] = exact >= 0 and exact - bound <= Fraction(1, 10**9) * bound
+    return Steps(time, register, rise, counts)
+
+
+def exact_rise(before: float, after: float, series: Series) -> Fraction:
+    """The increase between two registers as the decimals they are, unwrapped, in the series' unit."""
+    rise = Fraction(repr(after)) - Fraction(repr(before))
+    return rise + Fraction(series.rollover) if rise < 0 and series.rollover is not None else rise
+
+
+def _rises(register: FloatArray, series: Series) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """(n−1,) the increases, unwrapped; the noise of each; where the register went down and was unwrapped.
+
+    Float registers near 1e7 resolve 2e-9, so the difference of two of them is no decimal any more: it is
+    rounded to the last decimal that both can hold, which gives it back.
+    """
     rise = np.diff(register)
+    size = np.maximum(np.maximum(np.abs(register[1:]), np.abs(register[:-1])), 1.0)
+    wrapped = np.zeros(rise.size, dtype=bool)
     if series.rollover is not None:
-        rise = np.where(rise < 0, rise + float(series.rollover), rise)
-    rate = float(plant.max_rate_m3_h(series)) / units.factor(series.unit, "m3")
-    largest = rate * (np.diff(time) / MS_PER_HOUR) + float(series.resolution)
-    return Steps(time, register, rise, (rise >= 0) & ~exceeds(rise, largest))
+        full = float(series.rollover)
+        wrapped = rise < 0
+        rise = np.where(wrapped, rise + full, rise)
+        size = np.where(wrapped, np.maximum(size, full), size)
+    noise = 4 * np.spacing(size)
+    places = 10.0 ** np.floor(-np.log10(noise))
+    return np.rint(rise * places) / places, noise, wrapped
 
 
 def discharging(flow: FloatArray, series: Series) -> FloatArray:

@@ -7,20 +7,16 @@ only the ends, the jumps and what rounding noise could decide are looked at one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 
-from plant_monitor import units
 from plant_monitor.allocation.exact import REGISTER_PLACES, fraction_of, to_places
-from plant_monitor.holds import RELATIVE_NOISE, Steps, totaliser_steps
+from plant_monitor.holds import Steps, exact_rise, totaliser_steps
 from plant_monitor.plant import Plant, Series
 from plant_monitor.readings import BoolArray, Readings
-
-_NOISE = Fraction(1, 10**9)  # RELATIVE_NOISE, exact
-_MS_PER_HOUR = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +33,7 @@ def overlapping_steps(readings: Readings, totaliser: Series, plant: Plant, start
     first = max(int(np.searchsorted(valid.time, start_ms, side="right")) - 1, 0)
     last = int(np.searchsorted(valid.time, end_ms, side="left"))
     near = valid.take(np.arange(first, min(last + 1, len(valid))))
-    return _decided_exactly(totaliser_steps(near, totaliser, plant), totaliser, plant)
-
-
-def _decided_exactly(steps: Steps, totaliser: Series, plant: Plant) -> Steps:
-    """The same steps, those that rounding noise could have decided tested again in exact decimals.
-
-    The float test is sure of itself unless a difference is within the noise of its registers from the
-    largest step (or from 0, after a rollover).
-    """
-    rate_h = Fraction(plant.max_rate_m3_h(totaliser)) / units.ratio(totaliser.unit, "m3")
-    resolution, rollover = Fraction(totaliser.resolution), totaliser.rollover
-    size = np.abs(steps.register)
-    noise = 1e-12 * (np.maximum(size[1:], size[:-1]) + float(rollover or 0))
-    length_ms = np.diff(steps.time)
-    largest = float(rate_h) * (length_ms / _MS_PER_HOUR) + float(resolution)
-    close = np.abs(steps.increase - largest) <= noise + 10 * RELATIVE_NOISE * largest
-    doubtful = close | (_wrapped(steps) & (np.abs(steps.increase) <= noise))
-    counts = steps.counts.copy()
-    for i in np.flatnonzero(doubtful):
-        rise = fraction_of(steps.register[i + 1]) - fraction_of(steps.register[i])
-        if rise < 0 and rollover is not None:
-            rise += Fraction(rollover)
-        bound = rate_h * int(length_ms[i]) / _MS_PER_HOUR + resolution
-        counts[i] = rise >= 0 and rise - bound <= _NOISE * bound
-    return replace(steps, counts=counts)
+    return totaliser_steps(near, totaliser, plant)
 
 
 def _wrapped(steps: Steps) -> BoolArray:
@@ -94,8 +66,7 @@ def counted(steps: Steps, totaliser: Series, start_ms: int, end_ms: int) -> Frac
 
 def _rise(steps: Steps, totaliser: Series, step: int) -> Fraction:
     """The exact increase over one counting step, unwrapped."""
-    rise = fraction_of(steps.register[step + 1]) - fraction_of(steps.register[step])
-    return rise + Fraction(totaliser.rollover) if rise < 0 and totaliser.rollover is not None else rise
+    return exact_rise(float(steps.register[step]), float(steps.register[step + 1]), totaliser)
 
 
 def _part(steps: Steps, step: int, time_ms: int) -> Fraction:

@@ -1,0 +1,218 @@
+"""The live side on real stores: what arrives when, what is told when, and the same bits as a re-evaluation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from plant_monitor import monitor
+from plant_monitor.alerts.channels import open_senders
+from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.clock import ManualClock
+from plant_monitor.ledger import Ledger
+from plant_monitor.plant import (
+    Channel,
+    Limit,
+    LimitSet,
+    Member,
+    Name,
+    Notify,
+    Plant,
+    Point,
+    Represents,
+    Role,
+    Series,
+    Statistic,
+)
+from plant_monitor.readings import Readings
+from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.watch import SETTLE_MS, Watch
+from plant_monitor.windows import HOUR_MS, day_start_ms
+
+ZONE = ZoneInfo("Asia/Shanghai")
+DAY = date(2026, 10, 1)
+T0 = day_start_ms(DAY, ZONE)
+DAY_MS = 24 * HOUR_MS
+
+PLANT = Plant(
+    id="p",
+    name=Name("厂", "plant"),
+    zone=ZONE,
+    capacity_m3_d=Decimal(1200),
+    members=(Member("m", Name("成员", "member")),),
+    points=(
+        Point(
+            "out",
+            Role.OUTFALL,
+            (
+                Series("out", "flow", "m3/h", HOUR_MS),
+                Series("out", "volume", "m3", None, rollover=Decimal(1000)),
+                Series("out", "cod_cr", "mg/L", HOUR_MS, Represents.BEFORE),
+                Series("out", "ph", "1", HOUR_MS),
+            ),
+            "m",
+            ("agreed",),
+        ),
+    ),
+    limit_sets=(
+        LimitSet(
+            "agreed",
+            Name("协议", "agreement"),
+            "",
+            (
+                Limit("cod_cr", Statistic.DAILY_MEAN, None, 300.0, "mg/L"),
+                Limit("ph", Statistic.HOURLY_MEDIAN, 6.0, 9.0),
+            ),
+        ),
+    ),
+    notify=Notify((Channel("folder", "folder:alerts"),), "en"),
+)
+SERIES = [(s.point, s.parameter) for s in PLANT.series]
+
+
+@dataclass
+class Live:
+    """A journal, a ledger, a desk and a watch over one folder; restartable."""
+
+    folder: Path
+    clock: ManualClock
+    journal: Journal
+    ledger: Ledger
+    desk: AlertDesk
+    watch: Watch
+
+    def at(self, time_ms: int) -> list[str]:
+        """Step at an instant; the titles of the messages told so far."""
+        self.clock.set(time_ms)
+        self.watch.step(time_ms)
+        self.desk.deliver_due()
+        return self.told()
+
+    def told(self) -> list[str]:
+        return [path.read_text().splitlines()[0] for path in sorted((self.folder / "alerts").glob("*.txt"))]
+
+    def append(self, readings: Readings) -> None:
+        self.journal.append(readings, accepted_ms=self.clock.now_ms())
+
+
+def opened(folder: Path, clock: ManualClock) -> Live:
+    journal = open_journal(folder / "journal.sqlite", SERIES)
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+    desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), PLANT, clock)
+    return Live(folder, clock, journal, ledger, desk, Watch(PLANT, journal, desk, None, clock))
+
+
+def closed(live: Live) -> None:
+    live.journal.close()
+    live.ledger.close()
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    one = opened(tmp_path, ManualClock(T0))
+    yield one
+    closed(one)
+
+
+def hours(day: int, value: float, series: int, *, first: int = 0, count: int = 24) -> Readings:
+    """Hourly readings of one series; an analyser's stand at the end of the hour they speak for."""
+    late = HOUR_MS if PLANT.series[series].represents is Represents.BEFORE else 0
+    times = T0 + day * DAY_MS + (first + np.arange(count)) * HOUR_MS + late
+    return Readings.of(times, series, value)
+
+
+def test_a_day_is_judged_when_it_is_over_and_told_once(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 400.0, 2), hours(0, 7.0, 3)]))
+    assert live.at(T0 + 23 * HOUR_MS) == [], "the day still runs"
+    assert live.at(T0 + DAY_MS + SETTLE_MS - 1) == [], "the last result may still come"
+    told = live.at(T0 + DAY_MS + SETTLE_MS)
+    assert len(told) == 1 and "400 mg/L > 300 mg/L" in told[0]
+    assert live.at(T0 + DAY_MS + SETTLE_MS + 60_000) == told, "told once"
+
+
+def test_a_restart_neither_repeats_nor_loses(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 400.0, 2)]))
+    told = live.at(T0 + DAY_MS + SETTLE_MS)
+    closed(live)
+    again = opened(live.folder, live.clock)
+    assert again.at(T0 + DAY_MS + 2 * SETTLE_MS) == told
+    again.append(Readings.concat([hours(1, 10.0, 0), hours(1, 5.0, 3, first=8, count=1)]))
+    closed(again)  # ends before it has looked at what came in …
+    third = opened(live.folder, live.clock)
+    after = third.at(T0 + 3 * DAY_MS)  # … and comes back two days later
+    assert len(after) == 2 and "pH" in after[1], after  # COD's episode neither ended nor grew
+    closed(third)
+
+
+def test_late_data_reopens_its_day(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2, count=20)]))
+    assert live.at(T0 + DAY_MS + SETTLE_MS) == []
+    assert live.at(T0 + 2 * DAY_MS) == []
+    live.append(hours(0, 900.0, 2, first=20, count=4))  # the analyser's last results come a day late
+    (told,) = live.at(T0 + 2 * DAY_MS + HOUR_MS)
+    assert "316.7 mg/L > 300 mg/L" in told  # (20 · 200 + 4 · 900) / 24
+
+
+def test_a_silent_hour_is_still_judged(live: Live) -> None:
+    """The hour's exceedance is known from its readings, though nothing more comes in afterwards."""
+    live.append(Readings.concat([hours(0, 10.0, 0, count=1), hours(0, 5.0, 3, count=1)]))
+    assert live.at(T0 + HOUR_MS) == []
+    (told,) = live.at(T0 + HOUR_MS + SETTLE_MS)
+    assert "pH" in told
+
+
+def test_answers_are_fresh(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2)]))
+    live.clock.set(T0 + 2 * DAY_MS)
+    assert value(live.watch.evaluation(DAY, DAY)) == 200
+    live.append(hours(0, 260.0, 2))
+    live.clock.set(T0 + 2 * DAY_MS + 60_000)
+    assert value(live.watch.evaluation(DAY, DAY)) == 260
+
+
+def value(evaluation: monitor.Evaluation) -> float:
+    (row,) = [r for r in evaluation.daily.rows() if r["parameter"] == "cod_cr"]
+    return row["value"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+@given(data=st.data())
+def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Any order of arrival, any chunks, restarts in between: the live tables are those of one evaluation of it all."""
+    n = data.draw(st.integers(5, 60))
+    slots = data.draw(st.lists(st.tuples(st.integers(0, 3), st.integers(-2, 74)), min_size=n, max_size=n, unique=True))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    readings = Readings.concat(
+        [
+            Readings.of(T0 + slot * HOUR_MS + int(rng.integers(0, 3)) * 1_200_000, series, rng.uniform(0, 500), mark)
+            for (series, slot), mark in zip(slots, rng.choice([78, 78, 78, 68], n).tolist(), strict=True)
+        ]
+    )
+    folder = tmp_path_factory.mktemp("live")
+    live = opened(folder, ManualClock(T0))
+    start = 0
+    while start < n:
+        stop = min(n, start + data.draw(st.integers(1, 25)))
+        live.append(readings.take(np.arange(start, stop)))
+        live.at(live.clock.now_ms() + 7 * HOUR_MS)
+        if data.draw(st.booleans()):
+            closed(live)
+            live = opened(folder, live.clock)
+        start = stop
+    days = [DAY + timedelta(days=i) for i in range(3)]
+    whole = monitor.evaluate_days(PLANT, live.journal, days[0] - timedelta(days=2), days[-1] + timedelta(days=2))
+    for day in days:
+        one = monitor.evaluate_days(PLANT, live.journal, day, day)
+        wanted = [r for r in whole.daily.rows() if r["date"] == day.isoformat()]
+        assert list(one.daily.rows()) == wanted
+        stamp = day.isoformat()
+        assert list(one.hourly.rows()) == [r for r in whole.hourly.rows() if r["hour"].startswith(stamp)]
+        assert list(live.watch.evaluation(day, day).daily.rows()) == wanted
+    closed(live)
