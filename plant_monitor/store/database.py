@@ -66,8 +66,9 @@ class Database:
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, committed: Callable[[], None] | None = None) -> Iterator[sqlite3.Connection]:
         """A transaction of the one writer: durable when the block has ended, or nothing of it is there.
+        ``committed`` is called after the commit, before any other transaction begins.
 
         Raises
         ------
@@ -83,6 +84,8 @@ class Database:
                 writer.execute("BEGIN IMMEDIATE")
                 yield writer
                 writer.execute("COMMIT")
+                if committed is not None:
+                    committed()
                 self._settle(writer)
             except BaseException as error:
                 self._abandon(writer, keep=not isinstance(error, sqlite3.Error | OSError | StoreUnavailable))

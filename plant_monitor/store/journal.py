@@ -27,6 +27,7 @@ from plant_monitor.store.database import Database
 from plant_monitor.store.outbox import BACKFILL, LIVE, OutboxBatch, RefusedPoint
 from plant_monitor.store.repeats import Resolution, resolve
 from plant_monitor.store.sealed import SealedDays, next_slice, overlaid
+from plant_monitor.store.touched import TouchLog
 
 __all__ = [
     "BACKFILL",
@@ -109,7 +110,7 @@ class Journal:
         self.series = self.plant_series
         self._keep_outbox, self._read_only = keep_outbox, read_only
         self._ids: IntArray = np.full(len(series), -1, dtype=np.int64)  # file id of each index of ``series``
-        self._next_token = 1
+        self._touches = TouchLog()
         self._next_batch = [0, 0]  # of each priority
         self._db = Database(path, schema.check, self._prepare, read_only=read_only)
         if read_only:
@@ -135,7 +136,7 @@ class Journal:
         StoreUnavailable  nothing of it was stored, nothing may be acknowledged; trying again is right
         """
         batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
-        with self._db.writing() as connection:
+        with self._db.writing(committed=self._touches.publish) as connection:
             done = self._take(connection, batch, accepted_ms, priority)
             aside.quarantine(connection, refused)
         return Appended(done.new, done.identical, done.superseding, len(refused))
@@ -144,7 +145,7 @@ class Journal:
         """All that a batch does but for what was refused; to be called first in a transaction."""
         done = self._store(connection, batch, accepted_ms)
         if len(done.stands):
-            self._touch(connection, done.stands)
+            self._touches.note(connection, done.stands)
             if self._keep_outbox:
                 outbox.put(connection, done.stands.take(~done.changed), priority, self._next_batch)
                 outbox.put(connection, done.stands.take(done.changed), BACKFILL, self._next_batch)
@@ -164,14 +165,6 @@ class Journal:
         rows.put(connection, rows.hot_rows(done.stands, accepted_ms))
         aside.supersede(connection, done.replaced, done.replaced_accepted_ms, accepted_ms)
         return done
-
-    def _touch(self, connection: sqlite3.Connection, changed: Readings) -> None:
-        token, self._next_token = self._next_token, self._next_token + 1
-        connection.executemany(
-            f"INSERT INTO touched VALUES (?,?,?,?,{token}) ON CONFLICT DO UPDATE SET token={token},"
-            " first_ms=min(first_ms, excluded.first_ms), last_ms=max(last_ms, excluded.last_ms)",
-            zip(*(column.tolist() for column in rows.spans(changed)), strict=True),
-        )
 
     def seal(self, before_ms: int) -> int:
         """Fold the readings before an instant into compressed chunks, in small transactions; how many.
@@ -225,18 +218,14 @@ class Journal:
     # -- what changed ----------------------------------------------------------------------------
 
     def touched(self, since: int = 0) -> tuple[int, list[Touched]]:
-        """What came or changed after the token ``since`` and was not yet reported as done, per series and
-        UTC day, and the token that stands for it. A new process starts with 0, so nothing is missed."""
-        with self._db.reading() as connection:
-            index = self._index(connection)
-            found = connection.execute(
-                "SELECT series, first_ms, last_ms, token FROM touched WHERE token>? ORDER BY series, day", (since,)
-            ).fetchall()
-        spans = [Touched(index[s], first, last) for s, first, last, _ in found if index[s] < len(self.plant_series)]
-        return max((row[3] for row in found), default=since), spans
+        """What came or changed after the token ``since``, per series and UTC day, and the token that stands
+        for now. A new process begins with 0 and is told all that was not reported as done."""
+        token, found = self._touches.since(since)
+        index = {number: index for index, number in enumerate(self._ids[: len(self.plant_series)].tolist())}
+        return token, [Touched(index[s], first, last) for s, first, last in found if s in index]
 
     def touched_done(self, token: int) -> None:
-        """All that :meth:`touched` gave with ``token`` has been evaluated for good."""
+        """All that :meth:`touched` gave with ``token`` has been evaluated for good: not again after a restart."""
         with self._db.writing() as connection:
             connection.execute("DELETE FROM touched WHERE token<=?", (token,))
 
@@ -250,7 +239,7 @@ class Journal:
     def reinject(self, ids: Sequence[int], readings: Readings, *, accepted_ms: int) -> Appended:
         """Take readings that were decoded from quarantined bytes, and mark those, in one transaction."""
         batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
-        with self._db.writing() as connection:
+        with self._db.writing(committed=self._touches.publish) as connection:
             done = self._take(connection, batch, accepted_ms, BACKFILL)
             aside.release(connection, ids, accepted_ms)
         return Appended(done.new, done.identical, done.superseding, 0)
@@ -324,8 +313,7 @@ class Journal:
         schema.ensure(connection)
         connection.executemany("INSERT OR IGNORE INTO series (point, parameter) VALUES (?,?)", self.plant_series)
         self._load_series(connection)
-        last = connection.execute("SELECT ifnull(max(token), 0) FROM touched").fetchone()[0]
-        self._next_token = max(self._next_token, last + 1)
+        self._touches.load(connection)
         self._next_batch = outbox.next_ids(connection, self._next_batch)
         self._sealed = SealedDays(connection)
 
