@@ -36,7 +36,7 @@ def rfc3339(time_ms: int, zone: ZoneInfo) -> str:
 
 
 _RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +45,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def parse_rfc3339(text: str) -> int:
     """ms UTC of an RFC 3339 time with offset, cut to ms (down, also before 1970).
+
+    As in readings files, a blank may stand for ``T`` (RFC 3339 §5.6, note).
 
     Raises
     ------

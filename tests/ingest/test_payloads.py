@@ -11,9 +11,11 @@ from field_parts import HOUR, MIDNIGHT, MINUTE, SECOND, plant_of, series
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from plant_monitor.config.timestamps import BAD, times_ms
 from plant_monitor.errors import InputError
 from plant_monitor.ingest.payloads import KEPT_OF_OVERSIZED, SIZE_LIMIT, Decoded, bind_point, decode_payload
 from plant_monitor.plant import MqttStation
+from plant_monitor.windows import parse_rfc3339
 
 PLANT = plant_of(series("p", "cod_cr"), series("p", "ph"), series("q", "ph"))
 NOW = MIDNIGHT + 8 * HOUR
@@ -53,6 +55,7 @@ def test_a_point_is_part_of_the_series() -> None:
         (NOW + 0.75, NOW),
         ("2026-10-01T00:00:00Z", NOW),
         ("2026-10-01t00:00:00z", NOW),
+        ("2026-10-01 08:00:00+08:00", NOW),
         ("2026-09-30T20:00:00.1239-04:00", NOW + 123),  # cut to ms, not rounded
         (NOW + 10 * MINUTE, NOW + 10 * MINUTE),
         (NOW - 400 * 24 * HOUR, NOW - 400 * 24 * HOUR),
@@ -66,7 +69,6 @@ def test_times(time: Any, expected: int) -> None:
     ("time", "why"),
     [
         ("2026-10-01T08:00:00", "with offset"),
-        ("2026-10-01 08:00:00+08:00", "RFC 3339"),
         ("20261001T080000+0800", "RFC 3339"),
         ("2026-02-30T08:00:00+08:00", "day is out of range"),
         ("2026-10-01T24:00:00+08:00", "RFC 3339"),
@@ -294,6 +296,30 @@ def test_no_bytes_make_it_fail(payload: bytes) -> None:
     decoded = decode(payload)
     for refused in decoded.refused:
         assert refused.raw == payload and refused.reason.encode()
+
+
+TIME_TEXTS = st.tuples(
+    st.integers(1970, 2100),
+    st.integers(0, 13),
+    st.integers(0, 32),
+    st.sampled_from("Tt _"),
+    st.integers(0, 24),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.sampled_from(["", ".", ".5", ".123", ".9999999"]),
+    st.sampled_from(["Z", "z", "", "+08:00", "-00:00", "+23:59", "+24:00", "-05:60", "+0800"]),
+).map(lambda p: f"{p[0]}-{p[1]:02}-{p[2]:02}{p[3]}{p[4]:02}:{p[5]:02}:{p[6]:02}{p[7]}{p[8]}")
+
+
+@given(st.lists(TIME_TEXTS, min_size=1, max_size=20))
+def test_a_message_and_a_readings_file_understand_the_same_times(texts: list[str]) -> None:
+    def parsed(text: str) -> int:
+        try:
+            return parse_rfc3339(text)
+        except ValueError:
+            return BAD
+
+    assert [parsed(t) for t in texts] == times_ms([t.encode() for t in texts]).tolist()
 
 
 # --- topics ----------------------------------------------------------------------------------------
