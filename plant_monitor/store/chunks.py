@@ -4,7 +4,7 @@ Columns compress well once each looks alike from row to row: times as steps, val
 as steps of whole numbers, everything split into byte planes. Each plane is compressed alone, and kept as it
 is where that gains nothing, so that the noise in the last bits of a measurement costs no time.
 
-    columns  = head · time steps · value column · marks
+    columns  = crc · head · time steps · value column · marks
     head     = version u8 · codec u8 · decimals u8 · time width u8 · value width u8 · rows u32 · exceptions u32
                · first time i64
     codec 0  = the float64 values in byte planes
@@ -12,7 +12,8 @@ is where that gains nothing, so that the noise in the last bits of a measurement
                exceptions, values that this does not give back (NaN, infinite, -0.0, odd ones): row u32 each,
                float64 each
     codec 2  = the same with value = whole * 10**-decimals, as a register times its scale gives it
-    accepted = width u8 · first i64 · steps of (accepted - time) in planes
+    accepted = crc · width u8 · first i64 · steps of (accepted - time) in planes
+    crc      = crc32 of all that follows: a damaged disk must not become a verdict
     plane    = size u32 · zlib bytes, or the bytes themselves where ``size`` is their number
 """
 
@@ -32,7 +33,7 @@ from plant_monitor.readings import FloatArray, IntArray, MarkArray
 _VERSION = 1
 _HEAD = struct.Struct("<BBBBBIIq")
 _ACCEPTED_HEAD = struct.Struct("<Bq")
-_SIZE = struct.Struct("<I")
+_SIZE = struct.Struct("<I")  # also of the crc
 _PLAIN, _DIVIDED, _SCALED = 0, 1, 2
 _LEVEL = 6  # of zlib
 _WORTH = 0.9  # a plane that shrinks less than to that is kept as it is
@@ -48,7 +49,7 @@ def encode(time: IntArray, value: FloatArray, mark: MarkArray) -> bytes:
     values, codec, decimals, value_width, exceptions = _encode_values(value)
     first = int(time[0]) if time.size else 0
     head = _HEAD.pack(_VERSION, codec, decimals, time_width, value_width, time.size, exceptions, first)
-    return b"".join((head, *steps, *values, _plane(mark.tobytes())))
+    return _guarded(b"".join((head, *steps, *values, _plane(mark.tobytes()))))
 
 
 def decode(blob: bytes) -> tuple[IntArray, FloatArray, MarkArray]:
@@ -58,10 +59,11 @@ def decode(blob: bytes) -> tuple[IntArray, FloatArray, MarkArray]:
     ------
     StoreError  the bytes are damaged, or of a newer format
     """
-    version, codec, decimals, time_width, value_width, rows, exceptions, first = _HEAD.unpack_from(blob)
+    body = _checked(blob)
+    version, codec, decimals, time_width, value_width, rows, exceptions, first = _HEAD.unpack_from(body)
     if version != _VERSION:
         raise StoreError(f"a sealed day of format {version}, expected {_VERSION}: use a newer plant-monitor")
-    planes = _Planes(blob, _HEAD.size)
+    planes = _Planes(body, _HEAD.size)
     time = _summed(planes.numbers(max(rows - 1, 0), time_width), first, rows)
     if codec == _PLAIN:
         value = planes.numbers(rows, 8).view(np.float64)
@@ -76,34 +78,41 @@ def encode_accepted(accepted_ms: IntArray, time: IntArray) -> bytes:
     """When each reading was accepted; mostly a little after its time."""
     late = accepted_ms - time
     steps, width = _planes(np.diff(late))
-    return _ACCEPTED_HEAD.pack(width, int(late[0]) if late.size else 0) + b"".join(steps)
+    return _guarded(_ACCEPTED_HEAD.pack(width, int(late[0]) if late.size else 0) + b"".join(steps))
 
 
 def decode_accepted(blob: bytes, time: IntArray) -> IntArray:
     """The inverse of :func:`encode_accepted`."""
-    width, first = _ACCEPTED_HEAD.unpack_from(blob)
-    steps = _Planes(blob, _ACCEPTED_HEAD.size).numbers(max(time.size - 1, 0), width)
+    body = _checked(blob)
+    width, first = _ACCEPTED_HEAD.unpack_from(body)
+    steps = _Planes(body, _ACCEPTED_HEAD.size).numbers(max(time.size - 1, 0), width)
     return time + _summed(steps, first, time.size)
 
 
+def _guarded(body: bytes) -> bytes:
+    return _SIZE.pack(zlib.crc32(body)) + body
+
+
+def _checked(blob: bytes) -> memoryview:
+    body = memoryview(blob)[_SIZE.size :]
+    if blob[: _SIZE.size] != _SIZE.pack(zlib.crc32(body)):
+        raise StoreError("a sealed day is damaged on the disk: restore the journal from a backup")
+    return body
+
+
 class _Planes:
-    """The planes of a blob, one after the other."""
+    """The planes of a body, one after the other."""
 
-    def __init__(self, blob: bytes, at: int) -> None:
-        self._blob, self._at = blob, at
+    def __init__(self, body: memoryview, at: int) -> None:
+        self._body, self._at = body, at
 
-    def next(self, size: int) -> bytes:
+    def next(self, size: int) -> memoryview | bytes:
         """The next plane, of ``size`` bytes."""
-        (stored,) = _SIZE.unpack_from(self._blob, self._at)
+        (stored,) = _SIZE.unpack_from(self._body, self._at)
         start = self._at + _SIZE.size
         self._at = start + stored
-        plane = self._blob[start : self._at]
-        if stored == size:
-            return plane
-        try:
-            return zlib.decompress(plane, bufsize=size)
-        except zlib.error as error:
-            raise StoreError(f"a sealed day cannot be read ({error}): restore the journal from a backup") from error
+        plane = self._body[start : self._at]
+        return plane if stored == size else zlib.decompress(plane, bufsize=size)
 
     def numbers(self, rows: int, width: int) -> NDArray[Any]:
         """The next column of whole numbers."""
