@@ -50,6 +50,7 @@ def read_costs(path: Path, plant: Plant) -> tuple[CostItem, ...]:
             problems.append(Problem(where, "amount_yuan", repr(amount[:40]) if amount else "nothing", expected))
             continue
         items.append(CostItem(item, basis, _fen(amount), row[3].strip() if len(row) > 3 else ""))
+    problems.sort(key=lambda p: int(p.where.rpartition(":")[2]))
     if problems:
         raise InputError(f"{path}: {len(problems)} problems; nothing is billed", problems)
     return tuple(items)

@@ -50,6 +50,11 @@ _STAND_INS = {
     "plant.timezone": "UTC",
     "plant.capacity_m3_d": 1,
     "points": [],
+    "points[].parameters": {},
+    "devices[].address": "-:1",
+    "devices[].broker": "mqtt://-",
+    "devices[].topic": "-/+/-",
+    "devices[].readings[].register": 0,
 }
 
 

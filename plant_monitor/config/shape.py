@@ -7,6 +7,7 @@ For that the broken parts are taken out of a copy of the tree until the rest fit
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def fitted(
 
     Parameters
     ----------
-    stand_ins  values (by path) for required keys without which nothing else could be checked
+    stand_ins  values for required keys that others are checked with, by path without indices
 
     None where even the stand-ins do not help. Problems are added either way.
     """
@@ -163,13 +164,18 @@ def _pruned(root: Node, errors: Sequence[ErrorDetails], stand_ins: dict[str, Nod
     changed = False
     for error in errors:
         node, _, rest = _walk(root, error["loc"])
-        needed = stand_ins.get(join(node.path, rest)) if rest else None
+        needed = stand_ins.get(_kind_of_place(join(node.path, rest))) if rest else None
         if needed is not None and isinstance(node.value, dict):
             node.value[rest] = needed.copy()
             changed = True
         elif node is not root:
             doomed.add(id(node))
     return _without(root, doomed) or changed
+
+
+def _kind_of_place(path: str) -> str:
+    """``devices[3].readings[0].register`` -> ``devices[].readings[].register``; a template is like a device."""
+    return re.sub(r"^templates\.[^.\[]+", "devices[]", re.sub(r"\[[0-9]+\]", "[]", path))
 
 
 def _without(node: Node, doomed: set[int]) -> bool:

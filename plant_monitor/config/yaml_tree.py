@@ -122,7 +122,11 @@ def read_tree(text: str, problems: Problems) -> Node | None:
     if root is None:
         problems.add(1, "", "an empty file", "a mapping of keys")
         return None
-    return _Builder(problems).build(root, "", root.start_mark.line + 1)
+    try:
+        return _Builder(problems).build(root, "", root.start_mark.line + 1)
+    except _TooLarge:
+        problems.add(0, "", f"more than {_MAX_NODES} values (aliases of aliases?)", "a plant")
+        return None
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, str]:
@@ -137,6 +141,10 @@ def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     return text.count("\n", 0, position) + 1, f"{named}, which YAML does not allow"
 
 
+class _TooLarge(Exception):
+    """The file has more values than any plant."""
+
+
 class _Builder:
     """Turns PyYAML nodes into :class:`Node`, noting what is wrong on the way."""
 
@@ -148,7 +156,9 @@ class _Builder:
     def build(self, node: yaml.Node, path: str, line: int) -> Node:
         """The node and all below it."""
         self.count += 1
-        if id(node) in self.open or self.count > _MAX_NODES:
+        if self.count > _MAX_NODES:
+            raise _TooLarge
+        if id(node) in self.open:
             self.problems.add(node.start_mark.line + 1, path, "an alias that holds itself", "a finite file")
             return Node(None, line, path)
         self.open.add(id(node))
