@@ -135,14 +135,14 @@ class Journal:
         ------
         StoreUnavailable  nothing of it was stored, nothing may be acknowledged; trying again is right
         """
-        batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
         with self._db.writing(committed=self._touches.publish) as connection:
-            done = self._take(connection, batch, accepted_ms, priority)
+            done = self._take(connection, readings, accepted_ms, priority)
             aside.quarantine(connection, refused)
         return Appended(done.new, done.identical, done.superseding, len(refused))
 
-    def _take(self, connection: sqlite3.Connection, batch: Readings, accepted_ms: int, priority: int) -> Resolution:
+    def _take(self, connection: sqlite3.Connection, readings: Readings, accepted_ms: int, priority: int) -> Resolution:
         """All that a batch does but for what was refused; to be called first in a transaction."""
+        batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
         done = self._store(connection, batch, accepted_ms)
         if len(done.stands):
             self._touches.note(connection, done.stands)
@@ -238,9 +238,8 @@ class Journal:
 
     def reinject(self, ids: Sequence[int], readings: Readings, *, accepted_ms: int) -> Appended:
         """Take readings that were decoded from quarantined bytes, and mark those, in one transaction."""
-        batch = Readings(readings.time, self._to_ids(readings), readings.value, readings.mark)
         with self._db.writing(committed=self._touches.publish) as connection:
-            done = self._take(connection, batch, accepted_ms, BACKFILL)
+            done = self._take(connection, readings, accepted_ms, BACKFILL)
             aside.release(connection, ids, accepted_ms)
         return Appended(done.new, done.identical, done.superseding, 0)
 
