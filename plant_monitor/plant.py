@@ -141,6 +141,7 @@ class RegisterReading:
     scale: float = 1.0
     offset: float = 0.0
     fraction: RegisterFraction | None = None  # integer + fraction totalisers, read in one request
+    no_value: tuple[float, ...] = ()  # values, after scale and offset, by which the instrument says it has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ def _reading(reading: RegisterSection, point: str) -> RegisterReading:
         scale=float(reading.scale),
         offset=float(reading.offset),
         fraction=None if part is None else RegisterFraction(part.register_, part.type, part.order, float(part.scale)),
+        no_value=tuple(float(number) for number in reading.no_value),
     )
 
 

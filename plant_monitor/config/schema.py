@@ -172,6 +172,7 @@ class RegisterSection(Section):
     scale: NotZero = Field(Decimal(1), description="value = register · scale + offset")
     offset: Number = Field(Decimal(0), description="value = register · scale + offset")
     fraction: FractionSection | None = Field(None, description="fraction register that is added to an integer one")
+    no_value: list[Number] = Field([], description="values by which the instrument says it has none, as -9999")
 
 
 class ModbusSection(Section):

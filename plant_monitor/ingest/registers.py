@@ -104,12 +104,18 @@ def value_of(reading: RegisterReading, first: int, registers: Sequence[int]) -> 
     first      number of the block's first register
     registers  the block's registers (or bits, 0 and 1, of a coil or discrete table)
 
-    NaN and infinite floats are returned as they are: they are invalid readings, not errors.
+    NaN and infinite floats are returned as they are: they are invalid readings, not errors. A value that
+    stands in the reading's ``no_value`` becomes NaN, which is what the instrument meant.
 
     Raises
     ------
     DecodeError  the block does not hold the reading whole
     """
+    value = _read(reading, first, registers)
+    return math.nan if value in reading.no_value else value
+
+
+def _read(reading: RegisterReading, first: int, registers: Sequence[int]) -> float:
     start, count = span(reading)
     if start < first or start + count > first + len(registers):
         raise DecodeError(f"{reading.point}/{reading.parameter}: not whole in the block from {first}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,10 @@ def test_every_chosen_reading_is_whole_in_exactly_one_legal_block(
             assert block.first <= first and first + count <= block.first + block.count
             if block.table == "holding" and first in joints:
                 assert first == block.first
+
+
+def test_a_value_that_stands_for_none_is_none() -> None:
+    reading = replace(at("ph", 0, "int16"), scale=0.1, no_value=(-999.9, 0.0))
+    told = [value_of(reading, 0, [word & 0xFFFF]) for word in (-9999, 0, 3, -9998)]
+    assert math.isnan(told[0]) and math.isnan(told[1])
+    assert told[2:] == [0.3, -999.8]
