@@ -30,9 +30,12 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def wait_until(self, time_ms: int, stop: threading.Event) -> bool:
-        """Block until the instant or until ``stop`` is set."""
-        while (left := time_ms - self.now_ms()) > 0:
-            if stop.wait(left / 1000):
+        """Block until the instant or until ``stop`` is set; at most as long as it seemed at the start, so that
+        a host clock that is set back keeps nobody waiting: who waits looks at the time again."""
+        started = time.monotonic()
+        longest = max(0.0, (time_ms - self.now_ms()) / 1000)
+        while (left := time_ms - self.now_ms()) > 0 and time.monotonic() - started < longest:
+            if stop.wait(min(left / 1000, longest)):
                 return True
         return stop.is_set()
 
