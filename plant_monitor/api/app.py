@@ -20,6 +20,8 @@ from plant_monitor.api.service_routes import service_routes
 from plant_monitor.api.services import ApiServices
 from plant_monitor.api.statement_routes import statement_routes
 
+__all__ = ["ApiServices", "create_app"]
+
 DESCRIPTION = """
 Readings, compliance, headroom, alerts and statements of one shared wastewater plant.
 

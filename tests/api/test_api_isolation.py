@@ -1,0 +1,231 @@
+"""Every route with every wrong key: no key, no answer; another's is as good as not there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from api.api_world import OCT_1, PLANT, World, alert_of
+
+ALL_OCTOBER = {"from": "2026-10-01"}
+TABLES = ("/compliance/daily", "/compliance/hourly", "/exceedances", "/alerts")
+
+# Each route of the API: how alpha asks for what is its own, and for what is beta's (None: there is no such thing).
+# `{…}` is filled in below. A route that is missing here fails the first test.
+ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
+    ("GET", "/health"): ("/health", None),
+    ("GET", "/metrics"): (None, None),
+    ("GET", "/plant"): ("/plant", None),
+    ("GET", "/members/{member}/usage"): ("/members/alpha/usage", "/members/beta/usage"),
+    ("GET", "/points/{point}/readings"): ("/points/alpha-outfall/readings", "/points/beta-outfall/readings"),
+    ("GET", "/compliance/daily"): ("/compliance/daily", "/compliance/daily?point=beta-outfall"),
+    ("GET", "/compliance/hourly"): ("/compliance/hourly", "/compliance/hourly?point=beta-outfall"),
+    ("GET", "/exceedances"): ("/exceedances", "/exceedances?point=beta-outfall"),
+    ("GET", "/headroom"): ("/headroom", None),
+    ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
+    ("GET", "/alerts/{alert}"): ("/alerts/{alpha_alert}", "/alerts/{beta_alert}"),
+    ("POST", "/alerts/{alert}/{action}"): (None, "/alerts/{beta_alert}/acknowledge"),
+    ("GET", "/statements"): ("/statements", None),
+    ("GET", "/statements/{number}"): ("/statements/2026-10-02", None),
+    ("GET", "/statements/{number}.csv"): ("/statements/2026-10-02.csv", None),
+}
+
+
+def routes_of(world: World) -> set[tuple[str, str]]:
+    paths = world.client.get("/api/v1/openapi.json").json()["paths"]
+    return {(m.upper(), p.removeprefix("/api/v1")) for p, operations in paths.items() for m in operations}
+
+
+def fill(path: str, world: World) -> str:
+    return path.format(alpha_alert=alert_of(world, "alpha-outfall"), beta_alert=alert_of(world, "beta-outfall"))
+
+
+def concrete(path: str) -> str:
+    """A path that the route matches, whatever it names."""
+    return re.sub(r"\{action\}", "close", re.sub(r"\{(?!action)\w+\}", "1", path))
+
+
+def test_this_walk_knows_every_route(world: World) -> None:
+    assert routes_of(world) == set(ROUTES)
+
+
+def wrong_keys(world: World) -> dict[str, Any]:
+    good = world.keys["operator"]
+    revoked = world.ledger.keys.add("admin", now_ms=1)
+    world.ledger.keys.revoke(revoked.key.prefix, now_ms=2)
+    expired = world.ledger.keys.add("admin", now_ms=1, expires_ms=OCT_1)
+    former = world.ledger.keys.add("member", member="gone", now_ms=1)
+    return {
+        "none": {},
+        "empty": {"Authorization": ""},
+        "no secret": {"Authorization": "Bearer "},
+        "other scheme": {"Authorization": f"Basic {good}"},
+        "no scheme": {"Authorization": good},
+        "invented": {"Authorization": "Bearer pm_00000000_" + "x" * 43},
+        "cut": {"Authorization": f"Bearer {good[:-1]}"},
+        "revoked": {"Authorization": f"Bearer {revoked.secret}"},
+        "expired": {"Authorization": f"Bearer {expired.secret}"},
+        "former member": {"Authorization": f"Bearer {former.secret}"},
+        "no text": {b"Authorization": b"Bearer \xff\xfe"},
+    }
+
+
+def test_without_a_valid_key_only_health_answers(world: World) -> None:
+    asked = [*routes_of(world), ("GET", "/nothing/here"), ("DELETE", "/plant"), ("GET", "/"), ("POST", "/alerts/1/x")]
+    for name, headers in wrong_keys(world).items():
+        for method, path in asked:
+            answer = world.client.request(
+                method, f"/api/v1{concrete(path)}", headers=headers, content=b"{broken" if method == "POST" else None
+            )
+            if (name, path) == ("none", "/health"):
+                assert answer.json() == {"status": "ok"}
+                continue
+            assert answer.status_code == 401, (name, path)
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.json()["error"]["code"] == "unauthorized"
+
+
+def test_another_members_is_answered_like_what_does_not_exist(world: World) -> None:
+    for (method, route), (_, others) in ROUTES.items():
+        if others is None:
+            continue
+        path = fill(others, world)
+        ghost = path.replace("beta", "ghost") if "beta" in path else re.sub(r"\d+", "987654", path)
+        theirs, nothing = (world.ask("alpha", method, p) for p in (path, ghost))
+        assert theirs.status_code == nothing.status_code == 404, route
+        named = theirs.text.replace("beta", "ghost") if "beta" in path else re.sub(r"'\d+'", "'987654'", theirs.text)
+        assert named == nothing.text
+        assert world.ask("operator", method, path).status_code == 200  # it is there
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"point": "beta-outfall"},
+        {"parameter": "chloride"},
+        {"limit_set": "beta-permit"},
+        {"point": "plant-basin"},
+        {"point": "alpha-outfall", "parameter": "chloride"},
+    ],
+    ids=str,
+)
+def test_a_filter_by_what_is_anothers_finds_nothing(world: World, query: dict[str, str]) -> None:
+    for path in TABLES:
+        for form in ({}, {"format": "csv"}) if path != "/alerts" else ({},):
+            answer = world.get("alpha", path, **query, **form)
+            assert answer.status_code == 404, path
+            ghost = world.get("alpha", path, **{**query, list(query)[-1]: "ghost"}, **form)
+            assert answer.text.replace(list(query.values())[-1], "ghost") == ghost.text
+    assert world.get("operator", "/compliance/daily", point="beta-outfall").status_code == 200
+
+
+def test_nothing_of_another_member_is_in_any_answer(world: World) -> None:
+    world.ask("officer", "POST", f"/alerts/{alert_of(world, 'beta-outfall')}/acknowledge", json={"comment": "beta!"})
+    forms: list[dict[str, Any]] = [
+        ALL_OCTOBER,
+        {**ALL_OCTOBER, "format": "csv"},
+        {**ALL_OCTOBER, "step": "hour"},
+        {**ALL_OCTOBER, "step": "day"},
+        {**ALL_OCTOBER, "step": "month", "format": "csv"},
+        {"limit": 1},
+        {},
+    ]
+    answered = set()
+    for (method, route), (own, _) in ROUTES.items():
+        if own is None:
+            continue
+        for form in forms:
+            answer = world.ask("alpha", method, fill(own, world), params=form)
+            assert answer.status_code in (200, 422), (route, form)  # 422: a parameter this route does not have
+            assert "beta" not in answer.text + str(answer.headers), (route, form)
+            assert "chloride" not in answer.text
+            assert "basin" not in answer.text
+            if answer.status_code == 200:
+                answered.add(route)
+    assert answered == {route for (_, route), (own, _) in ROUTES.items() if own}
+    assert "beta" in PLANT  # the mark is there to be found
+    assert "beta" in world.get("operator", "/compliance/daily", **ALL_OCTOBER).text
+
+
+def test_pages_of_a_member_hold_no_others_rows_by_cursor(world: World) -> None:
+    """A cursor of somebody else's list opens nothing: it is only a place to go on from."""
+    page = world.get("operator", "/compliance/daily", limit=1, point="beta-outfall").json()
+    for path in TABLES[:2]:
+        answer = world.get("alpha", path, cursor=page["next"])
+        assert "beta" not in answer.text
+
+
+def test_public_figures_are_open_to_members(world: World) -> None:
+    assert {r["verdict"] for r in world.items("alpha", "/compliance/daily", point="plant-effluent", **ALL_OCTOBER)} >= {
+        "met", "exceeded",
+    }  # fmt: skip
+    assert [r["limit_set"] for r in world.items("alpha", "/exceedances", point="plant-effluent", **ALL_OCTOBER)] == [
+        "outlet"
+    ]
+    assert world.items("alpha", "/headroom", **ALL_OCTOBER)[0]["inflow_m3"] == pytest.approx(240)
+    inflow = world.items("alpha", "/compliance/hourly", point="plant-inlet", **ALL_OCTOBER)
+    assert {r["parameter"] for r in inflow} == {"flow"}  # not what comes in with it
+    assert inflow[0]["volume_m3"] == pytest.approx(10)
+    assert world.get("alpha", "/compliance/daily", point="plant-inlet", parameter="ss").status_code == 404
+    assert {s["id"] for s in world.get("alpha", "/plant").json()["limit_sets"]} == {"intake", "outlet"}
+    assert world.items("alpha", "/statements")[0]["total_yuan"] == "255.01"
+
+
+def test_public_figures_do_not_open_readings_alerts_or_messages(world: World) -> None:
+    for point in ("plant-effluent", "plant-inlet", "plant-basin"):
+        assert world.get("alpha", f"/points/{point}/readings").status_code == 404
+    effluent = alert_of(world, "plant-effluent")
+    assert world.get("alpha", f"/alerts/{effluent}").status_code == 404
+    assert {a["point"] for a in world.items("alpha", "/alerts")} == {"alpha-outfall"}
+    own = world.get("alpha", f"/alerts/{alert_of(world, 'alpha-outfall')}").json()
+    assert own["deliveries"] is None
+
+
+def test_a_member_may_not_treat_its_own_alert(world: World) -> None:
+    answer = world.ask("alpha", "POST", f"/alerts/{alert_of(world, 'alpha-outfall')}/close")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    assert world.items("alpha", "/alerts")[0]["state"] == "open"
+
+
+def test_an_officer_sees_every_point_and_no_costs(world: World) -> None:
+    points = {p["id"] for p in world.get("officer", "/plant").json()["points"]}
+    assert points == {p.id for p in world.plant.points}
+    for point in points:
+        assert world.get("officer", f"/points/{point}/readings").status_code == 200
+    for path in ("/statements", "/statements/2026-10-02", "/statements/2026-10-02.csv", "/statements/none"):
+        answer = world.get("officer", path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == "there are no statements for this key"
+
+
+def test_the_service_itself_is_for_operators(world: World) -> None:
+    for who in ("operator", "admin"):
+        assert world.get(who, "/metrics").status_code == 200
+        assert world.get(who, "/health").json()["journal"]["rows"] == 12
+    for who in ("alpha", "officer"):
+        assert world.get(who, "/metrics").status_code == 403
+        assert world.get(who, "/health").json() == {"status": "ok"}
+
+
+def test_a_statement_shows_a_member_its_rows_and_the_totals(world: World) -> None:
+    own = world.get("alpha", "/statements/2026-10-02").json()
+    assert [(r["member"], r["item"]) for r in own["lines"]] == [
+        ("alpha", "power"), ("alpha", "TOTAL"), ("TOTAL", "power"), ("TOTAL", "TOTAL"),
+    ]  # fmt: skip
+    assert [v["point"] for v in own["volumes"]] == ["alpha-outfall", "plant-inlet"]
+    assert (own["total_yuan"], own["member_total_yuan"], own["document"]) == ("255.01", "100.00", None)
+    text = world.get("alpha", "/statements/2026-10-02.csv").text
+    assert text.splitlines() == [
+        "member,item,basis,quantity,unit,share,amount_yuan",
+        "alpha,power,volume,720,m3,0.5,100.00",
+        "alpha,TOTAL,,,,,100.00",
+        "TOTAL,power,volume,1440,m3,1,200.01",
+        "TOTAL,TOTAL,,,,,255.01",
+    ]
+    charged = world.get("beta", "/statements/2026-10-02").json()
+    assert ("beta", "beta-lab") in [(r["member"], r["item"]) for r in charged["lines"]]
+    whole = world.get("operator", "/statements/2026-10-02").json()
+    assert len(whole["lines"]) == 9
+    assert whole["document"]["beta"] == "everything"
+    assert whole["member_total_yuan"] is None
