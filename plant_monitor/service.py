@@ -240,6 +240,7 @@ class ApiServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self._port))
+            listener.listen(128)
         except OSError as error:
             listener.close()
             raise InputError(

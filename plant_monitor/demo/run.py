@@ -49,6 +49,8 @@ def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float)
         service, told = _start_service(stage, port)
         cleanup.callback(service.stop)
         screen = Screen(service, told=told, footer=_footer(service, stage))
+        if not console.is_terminal:
+            console.print(*screen.footer, sep="\n", markup=False)
         stop = _ending(stop_after_s)
         filling = threading.Thread(target=_fill_history, args=(stage, service, screen, stop), name="history")
         filling.start()
