@@ -60,7 +60,9 @@ def test_memphis(gunzip: Callable[[str], Path], tmp_path: Path) -> None:
     moments = [datetime.fromisoformat(r["timestamp"]).replace(tzinfo=CHICAGO) for r in rows]
     assert bad == [] and len(readings) == len(rows) == 17_520
     assert readings.time.tolist() == [ms(m) for m in moments]
-    np.testing.assert_allclose(readings.value, [float(r["value"] or "nan") * 3785.411784 / 24 for r in rows], rtol=1e-15)
+    np.testing.assert_allclose(
+        readings.value, [float(r["value"] or "nan") * 3785.411784 / 24 for r in rows], rtol=1e-15
+    )
     steps = np.diff(np.sort(readings.time))
     assert steps.max() < 3_600_000  # the hour that the clock skips on 2025-03-09 is no gap
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plant_monitor.config.plant_file import json_schema, load_plant, parse_plant
 from plant_monitor.errors import ConfigError
@@ -421,3 +424,29 @@ def test_the_json_schema_describes_every_key() -> None:
             assert about.get("description"), f"{name}.{key} is not described"
     assert schema["$defs"]["ModbusSection"]["required"] == ["id"]  # the rest may come from a template
     assert schema["$defs"]["ParameterSection"]["additionalProperties"] is False
+
+
+ODD = ["[]", "{}", "null", "-1", "1e999", "x", "[[1]]", "{a: {b: c}}", '""', "*x", "&x", "!!int 1", "9" * 400, "١",
+       "a/b", "true", "2022-13-01", "10s", "{1}", "file:/", "env:", "[1, a, {}]", "id: {"]  # fmt: skip
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_file_it_is_a_plant_or_a_list_of_problems(data: st.DataObject) -> None:
+    """Values exchanged, lines lost or doubled: never another exception, and a problem always has a place."""
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        match data.draw(st.sampled_from(["value", "drop", "double"])):
+            case "drop":
+                del lines[at]
+            case "double":
+                lines.insert(data.draw(st.integers(0, len(lines))), lines[at])
+            case _:
+                words = list(re.finditer(r"\{[^{}]*\}|\[[^\[\]]*\]|[^\s:,{}\[\]]+", lines[at]))
+                if words:
+                    word = data.draw(st.sampled_from(words))
+                    lines[at] = lines[at][: word.start()] + data.draw(st.sampled_from(ODD)) + lines[at][word.end() :]
+    try:
+        parsed("\n".join(lines))
+    except ConfigError as error:
+        assert error.problems and all(p.where.startswith("plant.yaml") and p.expected for p in error.problems)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
+import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -278,3 +281,49 @@ def test_a_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_the_list_of_bad_rows(tmp_path: Path) -> None:
     write_rejects(tmp_path / "bad.csv", [Reject(3, 'value "x", no number')])
     assert (tmp_path / "bad.csv").read_text(encoding="utf-8") == 'line,reason\n3,"value ""x"", no number"\n'
+
+
+TIMES = [
+    "2026-10-01T00:00:00+08:00",
+    "2026-10-01T00:00:00.25Z",
+    "2026-10-01T00:00:00",
+    "2026-02-30T00:00:00Z",
+    "",
+    '"x',
+]
+NUMBERS = ["1", "-.5", "1e3", "", "nan", "Inf", "1_0", " 1", "x", '"7"', "1,5"]
+DECIMAL = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|nan|Inf", re.ASCII)
+cells = st.tuples(
+    st.sampled_from(TIMES),
+    st.sampled_from(["o", "口", '"o"', "O", ""]),
+    st.sampled_from(["flow", "cod_cr", "ph"]),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(["N", "", "D", "??", '"N"']),
+)
+
+
+@given(rows=st.lists(st.one_of(cells.map(",".join), st.sampled_from(["", "a", ",,,,,,", "\ufeff"])), max_size=15))
+def test_a_block_is_its_rows_one_by_one(rows: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Against the rule of the contract, row by row, with nothing but the standard library."""
+    path = tmp_path_factory.getbasetemp() / "rows.csv"
+    path.write_text("\n".join(["time,point,parameter,value,mark", *rows]), encoding="utf-8")
+    good, bad = [], []
+    for line, row in enumerate(rows, 2):
+        if not row:
+            continue
+        try:
+            (record,) = csv.reader([row], strict=True)
+            time, point, parameter, text, mark = record
+            moment = datetime.fromisoformat(time)
+            if moment.tzinfo is None or (text and not DECIMAL.fullmatch(text)):
+                raise ValueError(row)
+            value = float(text or "nan")
+            good.append((moment.timestamp() * 1000, PLANT.series_index[point, parameter], value, mark[:1] or "N"))
+        except (csv.Error, ValueError, KeyError):
+            bad.append(line)
+    readings, rejects = read_readings(path, PLANT)
+    assert [r.line for r in rejects] == bad
+    assert readings.time.tolist() == [g[0] for g in good]
+    assert readings.series.tolist() == [g[1] for g in good]
+    assert np.array_equal(readings.value, np.array([g[2] for g in good]), equal_nan=True)
+    assert [chr(m) for m in readings.mark] == [g[3] for g in good]
