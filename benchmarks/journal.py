@@ -10,18 +10,21 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from plant_monitor.readings import Readings
-from plant_monitor.store.journal import open_journal
+from plant_monitor.store.journal import Journal, open_journal
 
 SERIES = [(f"point{i // 5}", f"parameter{i % 5}") for i in range(50)]
 START_MS = 1_790_000_000_000
 COMMIT = 500
 ROWS = 1_000_000
+REPEATS = 200_000
 ONE_SERIES = 259_200  # a month of 10 s
+FAR_MS = 1 << 60
 
 
 def field(rows: int) -> Readings:
@@ -64,48 +67,64 @@ def bare_loop(path: Path, readings: Readings) -> None:
     connection.close()
 
 
+def append_all(journal: Journal, readings: Readings) -> tuple[float, float]:
+    """Seconds that all commits take, and the longest of them."""
+    spent = [
+        timed(partial(journal.append, batch, accepted_ms=int(batch.time[-1]) + 37))
+        for batch in batches(readings, COMMIT)
+    ]
+    return sum(spent), max(spent)
+
+
+def say(name: str, value: float, unit: str, note: str = "") -> None:
+    """One line."""
+    print(f"{name:32s} {value:14,.2f} {unit}{note}" if value < 100 else f"{name:32s} {value:14,.0f} {unit}{note}")
+
+
+def many_series(folder: Path, readings: Readings) -> None:
+    """Append, repeat, seal, in the file of the whole plant."""
+    bare = timed(partial(bare_loop, folder / "bare.db", readings))
+    say("bare sqlite3 loop", ROWS / bare, "readings/s")
+    forwarded = open_journal(folder / "forwarded.db", SERIES, outbox=True)
+    spent, worst = append_all(forwarded, readings)
+    forwarded.close()
+    say("append, with outbox", ROWS / spent, "readings/s", f", {bare / spent:.2f} of bare, worst {1e3 * worst:.0f} ms")
+    journal = open_journal(folder / "journal.db", SERIES)
+    spent, worst = append_all(journal, readings)
+    say("append", ROWS / spent, "readings/s", f", {bare / spent:.2f} of bare, worst {1e3 * worst:.0f} ms")
+    again = readings.take(slice(REPEATS))
+    say("append of repeats, hot", REPEATS / append_all(journal, again)[0], "readings/s")
+    say(
+        "read of one series, hot", 1e3 * timed(partial(journal.read, 7, 0, FAR_MS)), "ms", f", {ROWS:,} hot rows in all"
+    )
+    say("seal", ROWS / timed(partial(journal.seal, FAR_MS)), "readings/s")
+    say("append of repeats, sealed", REPEATS / append_all(journal, again)[0], "readings/s")
+    journal.close()
+    connection = sqlite3.connect(folder / "journal.db")
+    columns, accepted = connection.execute("SELECT sum(length(columns)), sum(length(accepted)) FROM chunks").fetchone()
+    connection.close()
+    say("sealed, values and times", columns / ROWS, "bytes/reading")
+    say("sealed, when accepted", accepted / ROWS, "bytes/reading")
+    say("file once sealed", (folder / "journal.db").stat().st_size / ROWS, "bytes/reading", ", free pages included")
+
+
+def one_series(folder: Path, readings: Readings) -> None:
+    """A sealed month of one series into numpy."""
+    journal = open_journal(folder / "one.db", SERIES)
+    times = START_MS + np.arange(ONE_SERIES) * 10_000
+    journal.append(Readings.of(times, 7, readings.value[:ONE_SERIES]), accepted_ms=START_MS)
+    journal.seal(FAR_MS)
+    best = min(timed(partial(journal.read, 7, 0, FAR_MS)) for _ in range(6))
+    say("read of one series, sealed", ONE_SERIES / best, "readings/s", f", {1e3 * best:.0f} ms a month of 10 s")
+    journal.close()
+
+
 def main() -> None:
     """Print the rates."""
     readings = field(ROWS)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        bare = timed(lambda: bare_loop(Path(folder) / "bare.db", readings))
-        print(f"bare sqlite3 loop             {ROWS / bare:12,.0f} readings/s")
-        for outbox in (True, False):
-            path = Path(folder) / f"journal{outbox:d}.db"
-            journal = open_journal(path, SERIES, outbox=outbox)
-            spent = 0.0
-            worst = 0.0
-            for batch in batches(readings, COMMIT):
-                accepted = int(batch.time[-1]) + 37
-                one = timed(lambda batch=batch, accepted=accepted: journal.append(batch, accepted_ms=accepted))
-                spent, worst = spent + one, max(worst, one)
-            name = "append, with outbox" if outbox else "append"
-            print(f"{name:29s} {ROWS / spent:12,.0f} readings/s  {bare / spent:.2f} of bare, worst {1e3 * worst:.0f} ms")
-            if outbox:
-                journal.close()
-        again = timed(lambda: [journal.append(b, accepted_ms=1) for b in batches(readings.take(slice(200_000)), COMMIT)])
-        print(f"append of repeats, hot        {200_000 / again:12,.0f} readings/s")
-        hot = timed(lambda: journal.read(7, 0, 1 << 60))
-        print(f"read of one series, hot       {ROWS / hot:12,.0f} rows passed/s, {1e3 * hot:.0f} ms")
-        sealing = timed(lambda: journal.seal(1 << 60))
-        print(f"seal                          {ROWS / sealing:12,.0f} readings/s")
-        again = timed(lambda: [journal.append(b, accepted_ms=1) for b in batches(readings.take(slice(200_000)), COMMIT)])
-        print(f"append of repeats, sealed     {200_000 / again:12,.0f} readings/s")
-        sizes = sqlite3.connect(path).execute("SELECT sum(length(columns)), sum(length(accepted)) FROM chunks").fetchone()
-        print(f"sealed                        {sizes[0] / ROWS:.2f} + {sizes[1] / ROWS:.2f} bytes/reading (+ acceptance)")
-        journal.close()
-        path = Path(folder) / "one.db"
-        journal = open_journal(path, SERIES)
-        month = Readings.of(START_MS + np.arange(ONE_SERIES) * 10_000, 7, readings.value[:ONE_SERIES])
-        journal.append(month, accepted_ms=START_MS)
-        journal.seal(1 << 60)
-        journal.close()
-        print(f"file of one sealed month      {path.stat().st_size / ONE_SERIES:.2f} bytes/reading, free pages included")
-        journal = open_journal(path, SERIES, read_only=True)
-        journal.read(7, 0, 1 << 60)
-        reading = min(timed(lambda: journal.read(7, 0, 1 << 60)) for _ in range(5))
-        print(f"read of one sealed series     {ONE_SERIES / reading:12,.0f} readings/s, {1e3 * reading:.0f} ms")
-        journal.close()
+        many_series(Path(folder), readings)
+        one_series(Path(folder), readings)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ WAL_PAGES = 1000  # the writer checkpoints, without waiting, once the WAL holds 
 WAL_BYTES = 32 << 20  # where readers kept the WAL from starting anew: wait for them for a moment
 READER_WAIT_MS = 200  # that moment
 BUSY_MS = 5000  # how long a statement waits for a lock
+FREE_PAGES = 1024  # free pages (4 MiB) that are worth keeping
 IDLE_READERS = 8  # read connections kept open for the next reader
 
 
@@ -139,6 +140,17 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"journal {self.path}: {error}") from error
 
+    def shrink(self) -> None:
+        """Give pages that have become free back to the file system, in short transactions; some are kept,
+        since they will be needed again. The file itself gets shorter at a checkpoint."""
+        while True:
+            with self.writing() as writer:
+                free, pages = (writer.execute(f"PRAGMA {n}").fetchone()[0] for n in ("freelist_count", "page_count"))
+                spare = free - max(FREE_PAGES, pages // 4)
+                if spare <= 0:
+                    return
+                writer.execute(f"PRAGMA incremental_vacuum({min(spare, FREE_PAGES)})").fetchall()
+
     def sizes(self) -> tuple[int, int]:
         """Bytes of the file and of its WAL."""
         sizes = []
@@ -156,6 +168,7 @@ class Database:
             writer.execute("PRAGMA synchronous=FULL")
             writer.execute("PRAGMA secure_delete=OFF")  # else each freed page is written once more
             writer.execute("PRAGMA cache_size=-16384")
+            writer.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heard by an empty file only
             if writer.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
                 raise StoreError(f"{self.path}: this file system cannot hold a WAL database, expected a local disk")
             writer.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")

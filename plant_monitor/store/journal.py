@@ -180,9 +180,11 @@ class Journal:
             with self._db.writing() as connection:
                 part = next_slice(connection, before_ms)
                 if part is None:
-                    return count
+                    break
                 count += self._sealed.seal(connection, *part)
             time.sleep(0.001)  # let an append in that waits for the writer
+        self._db.shrink()
+        return count
 
     # -- reading (ReadingSource) -----------------------------------------------------------------
 

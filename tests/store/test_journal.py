@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from plant_monitor.readings import Readings, Refused
+from plant_monitor.store import database
 from plant_monitor.store.journal import BACKFILL, Journal, RefusedPoint, Touched, open_journal
 
 SERIES = [("a", "flow"), ("a", "ph"), ("b", "flow")]
@@ -204,3 +206,14 @@ def test_a_reader_learns_of_series_that_came_later(tmp_path: Path) -> None:
     writer.append(Readings.of([1, 2], [2, 0], [7.0, 8.0]), accepted_ms=1)
     assert values(reader, 2) == [7.0]
     assert reader.counts().hot.tolist() == [1, 0, 1]
+
+
+def test_the_file_gets_small_again_once_it_is_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "FREE_PAGES", 32)
+    journal = open_journal(tmp_path / "journal.db", SERIES)
+    times = np.arange(100_000) * 10_000
+    journal.append(Readings.of(times, 0, np.round(np.sin(times / 1e8) * 50, 2)), accepted_ms=1)
+    journal.seal(1 << 50)
+    assert len(values(journal, 0)) == 100_000
+    journal.close()
+    assert (tmp_path / "journal.db").stat().st_size / 100_000 < 5
