@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ledger.postgres import Postgres, find_server
+from servers import missing
 from sqlalchemy import create_engine, text
 
 from plant_monitor.ledger import Ledger
@@ -17,7 +18,8 @@ from plant_monitor.ledger import Ledger
 def postgres() -> Iterator[Postgres]:
     executable = find_server()
     if importlib.util.find_spec("psycopg") is None or executable is None:
-        pytest.skip("PostgreSQL is not there: pip install 'psycopg[binary]', apt-get install postgresql")
+        missing("PostgreSQL", "pip install 'psycopg[binary]', apt-get install postgresql")
+        raise AssertionError("unreachable")
     server = Postgres(executable)
     server.start()
     yield server
