@@ -79,6 +79,7 @@ ReadingsFile = Annotated[
 ]
 DEFAULT_DATA = Path("plant-monitor-data")
 IMPORT_ROWS = 20_000  # readings in a commit of an import
+SEAL_ROWS = 500_000
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -243,9 +244,12 @@ def import_(
     with DataFolder(data).journal(plant) as journal, messages.status("importing") as status:
         for file in files:
             parts = iter_mapped(file, plant, map_file) if map_file else iter_readings(file, plant)
-            done = [0, 0, 0, 0]
+            done, sealed = [0, 0, 0, 0], 0
             for good, refused in parts:
                 bad += refused
+                if sum(done[:3]) // SEAL_ROWS > sealed:
+                    sealed = sum(done[:3]) // SEAL_ROWS
+                    journal.seal(clock.now_ms() - HOUR_MS)  # else the file grows tenfold before it shrinks
                 for first in range(0, len(good), IMPORT_ROWS):
                     part = good.take(slice(first, first + IMPORT_ROWS))
                     taken = journal.append(part, accepted_ms=clock.now_ms(), priority=BACKFILL)
