@@ -22,13 +22,12 @@ from plant_monitor.api.statement_routes import statement_routes
 
 __all__ = ["ApiServices", "create_app"]
 
-DESCRIPTION = """
-Readings, compliance, headroom, alerts and statements of one shared wastewater plant.
-
-每个请求都要带密钥: `Authorization: Bearer <key>`。成员只能看到自己的数据和全厂公开数据。
-Every request carries a key. A member sees its own data and the plant's public figures; whatever else there is
-answers 404, as if it did not exist. `null` is unknown, never 0. Times are RFC 3339 with the plant's offset.
-"""
+DESCRIPTION = (
+    "Readings, compliance, headroom, alerts and statements of one shared wastewater plant.\n\n"
+    "每个请求都要带密钥 Authorization: Bearer <key>。成员只能看到自己的数据和全厂公开数据,其余一律 404。\n\n"
+    "Every request carries a key. A member sees its own data and the plant's public figures; whatever else there is "
+    "answers 404, as if it did not exist. null is unknown, never 0. Times are RFC 3339 with the plant's offset."
+)
 
 # Every route may answer with these, all in the one shape.
 _ERRORS: dict[int | str, dict[str, Any]] = {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from api.api_world import World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from plant_monitor.api import errors
 
 
 @pytest.mark.parametrize("path", ["/docs", "/api/v1/docs"])
@@ -85,3 +88,16 @@ def test_whatever_is_asked_is_answered_in_the_shape_that_is_promised(
     assert answer.status_code < 500, answer.text
     if answer.status_code != 200:
         assert set(answer.json()) == {"error"}
+
+
+def test_the_guide_names_every_route_and_error_and_no_other(world: World) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    paths = world.client.get("/api/v1/openapi.json").json()["paths"]
+    served = {f"{m.upper()} {p.removeprefix('/api/v1')}" for p, operations in paths.items() for m in operations}
+    assert set(re.findall(r"^\| `((?:GET|POST) [^`]+)`", guide, re.MULTILINE)) == served
+    source = "".join(f.read_text() for f in Path(errors.__file__).parent.glob("*.py"))
+    told = set(re.findall(r"^\| \d+ \| (.+?) \|", guide, re.MULTILINE))
+    codes = set(re.findall(r"ApiError\(\s*\d+,\s*\"(\w+)\"", source)) | set(
+        re.findall(r"error_response\(\d+, \"(\w+)\"", source)
+    )
+    assert set(re.findall(r"`(\w+)`", " ".join(told))) == codes | {"method_not_allowed"}
