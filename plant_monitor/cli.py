@@ -40,7 +40,7 @@ from plant_monitor.errors import InputError, PlantMonitorError, SourceError, Sto
 from plant_monitor.ingest.modbus import probe as probe_device
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings, ReadingSource
-from plant_monitor.service import DataFolder, Service, Settings, record_statement
+from plant_monitor.service import DataFolder, Service, Settings, log_to, record_statement
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.windows import HOUR_MS, day_start_ms, parse_rfc3339, rfc3339
@@ -360,6 +360,7 @@ def run(
 ) -> int:
     """The service: devices, stations, verdicts, alerts, API. 运行监测服务。"""
     plant = load_plant(plant_file)
+    log_to(sys.stderr)
     service = Service(plant, Settings(data=data, host=host, port=port), SystemClock())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

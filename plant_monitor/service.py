@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 import uvicorn
@@ -44,6 +44,19 @@ from plant_monitor.watch import Watch
 log = structlog.get_logger()
 
 DISK_WARNING, DISK_ALARM = 0.80, 0.90  # used share of the data folder's disk (design §6)
+
+
+def log_to(file: TextIO) -> None:
+    """Log lines, one an event, in UTC. Tracebacks are plain: a rich one would show local variables, keys among them."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=file.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file),
+    )
 
 
 class DataFolder:

@@ -26,7 +26,7 @@ from plant_monitor.errors import SourceError
 from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.readings import Readings
-from plant_monitor.service import Service, Settings, record_statement
+from plant_monitor.service import Service, Settings, log_to, record_statement
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.windows import HOUR_MS, local_day
 
@@ -45,7 +45,7 @@ def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float)
         console.print("从零开始 Setting the stage: ports, field, service …")
         stage = Stage(data, speed)
         log = cleanup.enter_context((stage.folder / "service.log").open("w", encoding="utf-8"))
-        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log))
+        log_to(log)
         cleanup.callback(structlog.reset_defaults)
         stage.start_field()
         cleanup.callback(stage.stop_field)
@@ -62,6 +62,7 @@ def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float)
         filling.join()
         _leave(stage, service)
         summary = _summary(stage, service, screen, since_ms)
+        console.print(screen.render())
     sys.stdout.write(json.dumps(summary) + "\n")
     return 0
 
@@ -148,7 +149,6 @@ def _watch_until(stop: threading.Event, screen: Screen, console: Console) -> Non
                 billed_at = tick
             if console.is_terminal:
                 live.update(screen.render(), refresh=True)
-    console.print(screen.render())
 
 
 def _leave(stage: Stage, service: Service) -> None:

@@ -109,7 +109,7 @@ class Screen:
         return table
 
     def _alerts(self) -> Panel:
-        lines = self.told[-4:] or ["none yet"]
+        lines = self.told[-6:] or ["none yet"]
         return Panel("\n".join(lines), title="报警 Alerts sent", title_align="left")
 
     def _bill(self, statement: Statement) -> Table:
