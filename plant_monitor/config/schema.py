@@ -234,8 +234,8 @@ class StrengthSection(Section):
     """A surcharge by strength."""
 
     parameter: Id = Field(description="parameter, a mass per volume")
-    above: NotNegative = Field(description="threshold, in the unit of the series")
-    step: Positive = Field(description="size of a step, in the unit of the series")
+    above: NotNegative = Field(description="threshold, in mg/L")
+    step: Positive = Field(description="size of a step, in mg/L")
     yuan_m3: NotNegative = Field(description="yuan per m3 and step")
     partial_step: Literal["ceil", "floor", "proportional"] = Field("ceil", description="what a part of a step counts")
 
