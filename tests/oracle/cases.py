@@ -86,7 +86,20 @@ def readings_from(plant: Plant, rows: Sequence[Row]) -> Readings:
 
 NOISE_UP, CLEARLY_UP, CLEARLY_DOWN = 1 + 1e-13, 1 + 1e-6, 1 - 1e-6
 FLOW_VALUES = [0.0, -0.2, 0.05, 0.1, 0.1 * NOISE_UP, 0.1 * CLEARLY_UP, 0.2, 1.0, 7.3, 12.5, 30.0, 50.0]
-LIMIT_VALUES = [0.0, -5.0, 0.5, 1.0, NOISE_UP, CLEARLY_UP, CLEARLY_DOWN, 0.75, 1.25, 1.5, 4.0]  # x the upper
+LIMIT_VALUES = [
+    0.0,
+    -5.0,
+    0.5,
+    1.0,
+    NOISE_UP,
+    CLEARLY_UP,
+    CLEARLY_DOWN,
+    0.75,
+    0.25,
+    1.25 * NOISE_UP,
+    1.5,
+    4.0,
+]  # x upper
 PH_VALUES = [7.0, 7.25, 6.0, 6.0 * CLEARLY_DOWN, 9.0, 9.0 * NOISE_UP, 9.0 * CLEARLY_UP, 3.0, 12.0, 10.0, 5.0]
 OTHER_VALUES = [10.0, 20.0, 20.5, 0.0, -1.0, 35.0, 35.0 * CLEARLY_UP, 40.0]
 UPPER = {"cod_cr": 100.0, "ammonia_n": 8.0, "bod5": 50.0, "ss": 400.0, "toc": 30.0}  # mg/L
@@ -157,7 +170,8 @@ def register_rows(draw: st.DrawFn, plant: Plant, series: Series, start: int, end
     hours = exact(step) / HOUR
     most = exact(plant.max_rate_m3_h(series)) * hours / VOLUME[series.unit] + exact(series.resolution)
     usual = [0.0, 0.01, 1.0, float(hours * 3), float(hours * 20), float(round(most, 6))]
-    odd = ["reset", "jump", "jump", "back", float(round(most, 6)) + 0.001]
+    over = [float(round(most, 6)) + 0.001, float(round(most + exact(series.resolution), 6))]
+    odd = ["reset", "jump", "jump", "back", *over, *over]
     change = st.one_of(*[st.sampled_from(usual)] * 5, st.sampled_from(odd), st.none(), st.sampled_from(NOT_VALID))
     pattern = draw(st.lists(change, min_size=1, max_size=8))
     first = start + draw(
@@ -252,7 +266,7 @@ def dated_limits(draw: st.DrawFn, parameter: str, statistic: Statistic, first: d
     bounds = [(None, upper), (None, upper), (upper / 2, upper), (upper / 2, None), (None, upper * 2), (None, 0.0)]
     if parameter == "ph":
         bounds = [(6.0, 9.0), (6.0, 9.0), (None, 9.0), (6.0, None)]
-    froms = draw(st.lists(st.sampled_from([None, -1, 0, 1]), min_size=1, max_size=3, unique=True))
+    froms = draw(st.lists(st.sampled_from([None, -1, 0, 1, 2]), min_size=1, max_size=3, unique=True))
     found = []
     for offset in froms:
         lower, high = draw(st.sampled_from(bounds))
@@ -313,7 +327,7 @@ def evaluate_cases(draw: st.DrawFn) -> EvaluateCase:
     """A plant of 1–3 points over 1–3 days."""
     zone, starts = draw(st.sampled_from(ZONES))
     first = draw(st.sampled_from(starts))
-    last = first + timedelta(days=draw(st.sampled_from([0, 0, 1, 2])))
+    last = first + timedelta(days=draw(st.sampled_from([0, 0, 1, 2, 2])))
     ids = draw(st.permutations(["b-out", "a-out", "in", "Z"]))[: draw(st.sampled_from([1, 1, 2, 3]))]
     by_point = {point: draw(point_series(point)) for point in ids}
     if not any(by_point.values()):
@@ -372,6 +386,13 @@ def span_of(period: str, zone: ZoneInfo) -> tuple[int, int]:
     )
 
 
+def halves_of(series: Series) -> list[float]:
+    """Values that lead to half a litre in an hour, or to half a gram in a cubic metre."""
+    if series.parameter == "flow":
+        return [float(exact(v) / FLOW[series.unit]) for v in (1.0005, 0.0005, 2.1105)]
+    return [float(exact(v) / CONCENTRATION[series.unit]) for v in (100.5, 7.0005)]
+
+
 @st.composite
 def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, end: int) -> list[Row]:
     """A few registers about the boundaries of the period, with odd steps between them."""
@@ -388,7 +409,7 @@ def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, en
     usual = [0.0, 0.0005, 0.25, 1.0, 3.5, 40.0]
     change = st.one_of(
         *[st.sampled_from(usual)] * 5,
-        st.sampled_from(["most", "over", "reset", "jump", "back", "invalid"]),
+        st.sampled_from(["most", "over", "over by far", "reset", "jump", "back", "invalid"]),
     )
     register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "500", "0.333"])))
     rate, before = exact(plant.max_rate_m3_h(series)) / VOLUME[series.unit], start
@@ -404,9 +425,10 @@ def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, en
             register += 500_000
         elif now == "back":
             register = max(register - 3, Decimal(0))
-        elif now in ("most", "over"):
+        elif now in ("most", "over", "over by far"):
             most = float(rate * max(time - before, 0) / HOUR + exact(series.resolution))
-            register += Decimal(repr(round(most, 6) + (0.001 if now == "over" else 0)))
+            more = {"most": 0.0, "over": 0.001, "over by far": float(series.resolution)}[now]
+            register += Decimal(repr(round(most + more, 6)))
         else:
             register += Decimal(repr(now))
         if series.rollover is not None:
@@ -420,7 +442,7 @@ def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, en
 def bill_rows(draw: st.DrawFn, series: Series, start: int, end: int) -> list[Row]:
     """A short pattern over a part of the period."""
     interval = series.interval_ms or HOUR
-    value = st.sampled_from(values_of(series)).map(lambda v: (v, "N"))
+    value = st.sampled_from([*values_of(series), *halves_of(series)]).map(lambda v: (v, "N"))
     clean = draw(st.booleans())
     usual = value if clean else st.one_of(*[value] * 5, st.sampled_from(NOT_VALID), st.none())
     pattern = draw(st.lists(usual, min_size=1, max_size=4))

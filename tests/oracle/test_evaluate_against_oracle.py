@@ -19,7 +19,7 @@ TABLES = ("hourly", "daily", "exceedances", "headroom")
 def same(expected: Any, got: Any) -> bool:
     """Text and counts exactly; numbers within 1e-9 relative or absolute; unknown only with unknown."""
     if expected is None or got is None or isinstance(expected, str):
-        return bool((expected or None) == (got or None))
+        return bool(expected == got)
     if isinstance(got, float) and isnan(got):
         return False
     difference = abs(Fraction(expected) - Fraction(got))
