@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.readings import Readings
 from plant_monitor.service import Service, Settings, log_to, record_statement
 from plant_monitor.store.outbox import BACKFILL
+from plant_monitor.watch import SETTLE_MS
 from plant_monitor.windows import HOUR_MS, local_day
 
 SEAL_EVERY = 4  # commits of the history
 HISTORY_ROWS = 50_000  # a commit of the history: small enough to let live readings through at once
-BILL_EVERY_S = 15  # and with it how old the bill on the screen may be
 MINUTE_MS = 60_000
 DAY_MS = 24 * HOUR_MS
 RECENT_MS = 2 * DAY_MS
@@ -138,17 +139,19 @@ def _subscribed_ms(service: Service, stop: threading.Event) -> int:
 
 
 def _watch_until(stop: threading.Event, screen: Screen, console: Console) -> None:
-    """Refresh the screen, and the bill now and then, until the end."""
-    billed_at = -BILL_EVERY_S
+    """Refresh the screen, and the bill when a simulated day ends, until the end."""
     with Live(console=console, auto_refresh=False, screen=console.is_terminal, vertical_overflow="visible") as live:
-        tick = 0
+        billed = _today(screen.service)
         while not stop.wait(1.0):
-            tick += 1
-            if screen.statement is not None and tick - billed_at >= BILL_EVERY_S:
+            if screen.statement is not None and billed != _today(screen.service):
+                billed = _today(screen.service)
                 bill_month(screen)
-                billed_at = tick
             if console.is_terminal:
                 live.update(screen.render(), refresh=True)
+
+
+def _today(service: Service) -> date:
+    return local_day(service.clock.now_ms() - SETTLE_MS, service.plant.zone)
 
 
 def _leave(stage: Stage, service: Service) -> None:
