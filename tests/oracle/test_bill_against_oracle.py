@@ -15,11 +15,15 @@ from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import bill
 
 
+def cost_items(case: BillCase) -> list[CostItem]:
+    """The costs as the product takes them."""
+    return [CostItem(item, basis, int(Decimal(amount) * 100)) for item, basis, amount in case.costs]
+
+
 def product(case: BillCase) -> dict[str, list[Text]]:
     """What the product writes."""
-    costs = [CostItem(item, basis, int(Decimal(amount) * 100)) for item, basis, amount in case.costs]
     period = Period.parse(case.period, case.plant.zone)
-    made = bill(case.plant, readings_from(case.plant, case.rows), period, costs)
+    made = bill(case.plant, readings_from(case.plant, case.rows), period, cost_items(case))
     return {
         "statement": [dict(zip(STATEMENT_HEADER, row, strict=True)) for row in statement_rows(made)],
         "volumes": [dict(zip(VOLUMES_HEADER, row, strict=True)) for row in volume_rows(made)],
