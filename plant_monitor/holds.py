@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,16 +88,30 @@ def cut(holds: Holds, window_edges: IntArray) -> Pieces:
     start = np.maximum(holds.start[inside], window_edges[0])
     end = np.minimum(holds.end[inside], window_edges[-1])
     value = holds.value[inside]
-    first = np.searchsorted(window_edges, start, side="right") - 1
-    last = np.searchsorted(window_edges, end, side="left") - 1
-    count = last - first + 1
-    if not np.all(count == 1):
-        hold = np.repeat(np.arange(count.size), count)
-        window = np.arange(hold.size) - np.repeat(np.cumsum(count) - count, count) + first[hold]
-        start = np.maximum(start[hold], window_edges[window])
-        end = np.minimum(end[hold], window_edges[window + 1])
-        return Pieces(window, start, end, value[hold])
-    return Pieces(first, start, end, value)
+    first, last = _windows_of(window_edges, start), _windows_of(window_edges, end - 1)
+    crossing = np.flatnonzero(last > first)
+    if crossing.size == 0:
+        return Pieces(first, start, end, value)
+    # Few holds cross an edge: their first piece stays in place, the others are put in behind it.
+    more = last[crossing] - first[crossing]
+    hold = np.repeat(crossing, more)
+    window = first[hold] + 1 + np.arange(hold.size) - np.repeat(np.cumsum(more) - more, more)
+    later_end = np.minimum(end[hold], window_edges[window + 1])
+    end[crossing] = window_edges[first[crossing] + 1]
+    return Pieces(
+        np.insert(first, hold + 1, window),
+        np.insert(start, hold + 1, window_edges[window]),
+        np.insert(end, hold + 1, later_end),
+        np.insert(value, hold + 1, value[hold]),
+    )
+
+
+def _windows_of(window_edges: IntArray, times: IntArray) -> IntArray:
+    """Index of the window of each instant; a division where all windows are equally long (hours mostly are)."""
+    lengths = np.diff(window_edges)
+    if lengths.size and np.all(lengths == lengths[0]):
+        return (times - window_edges[0]) // lengths[0]
+    return np.searchsorted(window_edges, times, side="right") - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,41 +184,96 @@ def discharging(flow: FloatArray, series: Series) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Time for which something holds, from the first edge on; integers, so differences are exact.
+
+    ``edges`` (K+1,) ms · ``flagged`` (K+1,) whether it holds over the segment that begins at an edge ·
+    ``at_edge`` (K+1,) ms up to each edge
+    """
+
+    edges: IntArray
+    flagged: BoolArray
+    at_edge: IntArray
+
+    @staticmethod
+    def over(edges: IntArray, flags: BoolArray) -> Elapsed:
+        """``flags`` (K,) for each segment, whole."""
+        total = np.concatenate(([0], np.cumsum(np.where(flags, np.diff(edges), 0))))
+        return Elapsed(edges, np.append(flags, False), total)
+
+    def at(self, time: IntArray, segment: IntArray) -> IntArray:
+        """Up to each instant, which lies in the segment given."""
+        return self.at_edge[segment] + np.where(self.flagged[segment], time - self.edges[segment], 0)
+
+
+@dataclass(frozen=True)
 class FlowCurve:
     """What a point discharges, as a step function over ``[edges[0], edges[-1])``.
 
     ``edges`` (K+1,) ms, every window edge among them · ``q`` (K,) m³/h, 0 where unknown · ``known``
-    (K,) · ``window`` (K,) index of the window a segment lies in · ``windows`` their number ·
-    ``metered`` False at a point with neither flow nor totaliser: q = 1 stands for time weighting.
+    (K,) · ``window_edges`` (W+1,) ms · ``metered`` False at a point with neither flow nor totaliser:
+    q = 1 stands for time weighting. What every series of the point asks for is computed once.
     """
 
     edges: IntArray
     q: FloatArray
     known: BoolArray
-    window: IntArray
-    windows: int
+    window_edges: IntArray
     metered: bool
 
     @property
+    def windows(self) -> int:
+        """W, the number of windows."""
+        return self.window_edges.size - 1
+
+    @cached_property
     def length_ms(self) -> IntArray:
         """(K,) duration of each segment."""
         return np.diff(self.edges)
 
-    @property
+    @cached_property
+    def flowed(self) -> FloatArray:
+        """(K+1,) q · dt of each segment, m³/h · ms, and a last 0."""
+        return np.append(self.q * self.length_ms, 0.0)
+
+    @cached_property
     def due(self) -> BoolArray:
         """(K,) the point discharges, or its flow is unknown."""
         return ~self.known | (self.q > 0)
 
-    def window_ms(self, flags: BoolArray) -> IntArray:
-        """(W,) time in each window over which ``flags`` (K,) holds, exact."""
-        return _sum_int(self.window, np.where(flags, self.length_ms, 0), self.windows)
+    @cached_property
+    def due_time(self) -> Elapsed:
+        """Due time up to any instant."""
+        return Elapsed.over(self.edges, self.due)
 
+    @cached_property
+    def flowing_time(self) -> Elapsed:
+        """Time of known discharge up to any instant."""
+        return Elapsed.over(self.edges, self.known & (self.q > 0))
+
+    @cached_property
+    def _bounds(self) -> IntArray:
+        """(W+1,) index of each window edge among the edges."""
+        return np.searchsorted(self.edges, self.window_edges)
+
+    @cached_property
+    def due_ms(self) -> IntArray:
+        """(W,) due time of each window."""
+        return np.diff(self.due_time.at_edge[self._bounds])
+
+    @cached_property
+    def known_ms(self) -> IntArray:
+        """(W,) time of each window in which the flow is known."""
+        return np.diff(Elapsed.over(self.edges, self.known).at_edge[self._bounds])
+
+    @cached_property
     def volume_m3(self) -> FloatArray:
         """(W,) ∫ q dt over known time; NaN where nothing is known, and at an unmetered point."""
         if not self.metered:
             return np.full(self.windows, np.nan)
-        sums = np.bincount(self.window, self.q * (self.length_ms / MS_PER_HOUR), self.windows)
-        return np.where(self.window_ms(self.known) > 0, sums, np.nan)
+        window = np.repeat(np.arange(self.windows), np.diff(self._bounds))
+        sums = np.bincount(window, self.q * (self.length_ms / MS_PER_HOUR), self.windows)
+        return np.where(self.known_ms > 0, sums, np.nan)
 
 
 def flow_curve(
@@ -223,17 +293,20 @@ def flow_curve(
 
     Rule: design §5, *Flow*.
     """
-    windows = window_edges.size - 1
     flow, volume = point.find(FLOW), point.find(VOLUME)
     if flow is None and volume is None:
-        everywhere = np.arange(windows, dtype=np.int64)
-        return FlowCurve(window_edges, np.ones(windows), np.ones(windows, dtype=bool), everywhere, windows, False)
+        return unmetered(window_edges)
     edges, q, known = _from_flow(flow, readings.get(FLOW, Readings.empty()), window_edges)
     if totaliser and volume is not None and VOLUME in readings and not known.all():
         steps = totaliser_steps(readings[VOLUME], volume, plant)
         edges, q, known = _with_totaliser(edges, q, known, steps, volume, flow)
-    window = np.searchsorted(window_edges, edges[:-1], side="right") - 1
-    return FlowCurve(edges, q, known, window, windows, True)
+    return FlowCurve(edges, q, known, window_edges, True)
+
+
+def unmetered(window_edges: IntArray) -> FlowCurve:
+    """A point with neither flow nor totaliser: it always discharges, and every moment weighs the same."""
+    windows = window_edges.size - 1
+    return FlowCurve(window_edges, np.ones(windows), np.ones(windows, dtype=bool), window_edges, False)
 
 
 def _from_flow(
@@ -292,13 +365,6 @@ def sorted_union(*parts: IntArray) -> IntArray:
     return merged[fresh]
 
 
-def _sum_int(window: IntArray, amount: IntArray, windows: int) -> IntArray:
-    """Integer sums per window of a *sorted* window index, exact."""
-    total = np.concatenate(([0], np.cumsum(amount)))
-    bounds = np.searchsorted(window, np.arange(windows + 1))
-    return np.diff(total[bounds])
-
-
 @dataclass(frozen=True, slots=True)
 class Weights:
     """What each piece of a series weighs in its window.
@@ -322,23 +388,23 @@ def weigh(pieces: Pieces, curve: FlowCurve, *, by_volume: bool) -> Weights:
     Rule: design §5, *Due time*, *Mean*. Volumes are sums over the segments under a piece and never
     differences of one long cumulated curve: a window's bits then depend on nothing outside it.
     """
-    flags = curve.known & (curve.q > 0) if by_volume else curve.due
-    elapsed = np.concatenate(([0], np.cumsum(np.where(flags, curve.length_ms, 0))))
-    flags = np.append(flags, False)
-    q = np.append(curve.q, 0.0)
+    elapsed = curve.flowing_time if by_volume else curve.due_time
     k0 = np.searchsorted(curve.edges, pieces.start, side="right") - 1
-    k1 = np.searchsorted(curve.edges, pieces.end, side="right") - 1
-    at0 = elapsed[k0] + np.where(flags[k0], pieces.start - curve.edges[k0], 0)
-    at1 = elapsed[k1] + np.where(flags[k1], pieces.end - curve.edges[k1], 0)
+    at0 = elapsed.at(pieces.start, k0)
+    # Mostly a piece ends where the next one starts: only the others are looked up again.
+    k1, at1 = np.roll(k0, -1), np.roll(at0, -1)
+    apart = np.flatnonzero(pieces.end != np.roll(pieces.start, -1))
+    k1[apart] = np.searchsorted(curve.edges, pieces.end[apart], side="right") - 1
+    at1[apart] = elapsed.at(pieces.end[apart], k1[apart])
     valid_ms = at1 - at0
     some = valid_ms > 0
     if not (by_volume and curve.metered):
         return Weights(pieces.window[some], pieces.value[some], valid_ms[some], np.empty(0))
     start, end, k0, k1 = pieces.start[some], pieces.end[some], k0[some], k1[some]
-    flowed = np.append(curve.q * curve.length_ms, 0.0)
+    q = np.append(curve.q, 0.0)
     head = np.minimum(curve.edges[np.minimum(k0 + 1, curve.q.size)], end) - start
     tail = np.where(k1 > k0, end - curve.edges[k1], 0)
-    volume = q[k0] * head + _sum_between(flowed, k0 + 1, k1) + q[k1] * tail
+    volume = q[k0] * head + _sum_between(curve.flowed, k0 + 1, k1) + q[k1] * tail
     return Weights(pieces.window[some], pieces.value[some], valid_ms[some], volume / MS_PER_HOUR)
 
 

@@ -105,6 +105,9 @@ class Readings:
 
     def by_time(self) -> Readings:
         """Sorted by (series, time), one per instant: of several, the later accepted one wins."""
+        step = np.diff(self.series.astype(np.int64))
+        if np.all((step > 0) | ((step == 0) & (np.diff(self.time) > 0))):
+            return self  # as a store gives them
         order = np.lexsort((self.time, self.series))  # stable: acceptance order within ties
         series, time = self.series[order], self.time[order]
         last = np.ones(order.size, dtype=bool)

@@ -93,3 +93,16 @@ def local_windows(first: date, last: date, zone: ZoneInfo) -> Windows:
     within = np.arange(hour_day.size, dtype=np.int64) - first_hour[hour_day]
     starts = edges[hour_day] + within * HOUR_MS
     return Windows(days, edges, np.append(starts, edges[-1]).astype(np.int64), hour_day)
+
+
+def hour_labels(windows: Windows, zone: ZoneInfo) -> list[str]:
+    """RFC 3339 of the start of every hour. An ordinary day is told from its first hour, the others hour by hour."""
+    labels: list[str] = []
+    starts = np.split(windows.hour_edges[:-1], np.searchsorted(windows.hour_edges, windows.day_edges[1:-1]))
+    for hours, end_ms in zip(starts, windows.day_edges[1:].tolist()):
+        first, last = rfc3339(int(hours[0]), zone), rfc3339(end_ms - HOUR_MS, zone)
+        if hours.size == 24 and first[11:19] == "00:00:00" and last[11:] == f"23{first[13:]}":
+            labels += [f"{first[:11]}{hour:02d}{first[13:]}" for hour in range(24)]
+        else:
+            labels += [rfc3339(int(t), zone) for t in hours]
+    return labels

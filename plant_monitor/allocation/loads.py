@@ -130,7 +130,7 @@ def _point_load(
     edges = curve.edges[[0, -1]]
     pieces = cut(held(readings.get(parameter, Readings.empty()), series), edges)
     weights = weigh(pieces, curve, by_volume=not estimated)
-    valid_ms, due_ms = int(weights.valid_ms.sum()), int(curve.window_ms(curve.due).sum())
+    valid_ms, due_ms = int(weights.valid_ms.sum()), int(curve.due_ms.sum())
     if not estimated:
         load_kg = float(np.sum(weights.value * weights.volume_m3)) * to_mg_l / 1000
         return PointLoad(point.id, load_kg, float(np.sum(weights.volume_m3)), valid_ms, due_ms, False)

@@ -157,8 +157,8 @@ def _flow_integrals(
     edges = np.unique(np.array(spans, dtype=np.int64))
     curve = flow_curve(point, plant, readings, edges, totaliser=False)
     cell = np.searchsorted(edges, np.array([start for start, _ in spans], dtype=np.int64))
-    volume: FloatArray = np.nan_to_num(curve.volume_m3())[cell]
-    return volume.tolist(), int(curve.window_ms(curve.known)[cell].sum())
+    volume: FloatArray = np.nan_to_num(curve.volume_m3)[cell]
+    return volume.tolist(), int(curve.known_ms[cell].sum())
 
 
 def _from_flow(plant: Plant, point: Point, readings: Mapping[str, Readings], start_ms: int, end_ms: int) -> Volume:

@@ -41,7 +41,7 @@ from plant_monitor.compliance.tables import (
 from plant_monitor.holds import FlowCurve, flow_curve
 from plant_monitor.plant import PH, VOLUME, Plant, Point, Series, Statistic
 from plant_monitor.readings import Finding, FloatArray, IntArray, Readings
-from plant_monitor.windows import Windows, rfc3339
+from plant_monitor.windows import Windows, hour_labels, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class _Labels:
 
     def __init__(self, windows: Windows, plant: Plant) -> None:
         self.hours = np.empty(windows.hour_day.size, dtype=object)
-        self.hours[:] = [rfc3339(int(t), plant.zone) for t in windows.hour_edges[:-1]]
+        self.hours[:] = hour_labels(windows, plant.zone)
         self.days = np.empty(len(windows.days), dtype=object)
         self.days[:] = [day.isoformat() for day in windows.days]
 
@@ -121,7 +121,7 @@ class _Volume:
     """Hourly and daily volume of a point, m³; NaN where nothing is known."""
 
     def __init__(self, curve: FlowCurve, windows: Windows) -> None:
-        self.hourly = curve.volume_m3()
+        self.hourly = curve.volume_m3
         known = ~np.isnan(self.hourly)
         days = len(windows.days)
         some = np.bincount(windows.hour_day, known, days) > 0
@@ -298,7 +298,7 @@ def _certain(result: _SeriesResult, one: Judged, curve: FlowCurve, volume: _Volu
     mean is at least the known load over the whole volume.
     """
     days = len(windows.days)
-    unknown_ms = np.bincount(windows.hour_day, curve.window_ms(~curve.known), days)
+    unknown_ms = np.bincount(windows.hour_day, np.diff(windows.hour_edges) - curve.known_ms, days)
     with np.errstate(divide="ignore", invalid="ignore"):
         least = result.daily.load_kg / volume.daily / units.factor(result.series.unit, "kg/m3") * one.limit.factor
     certain = (one.day_verdict == INSUFFICIENT_DATA) & (unknown_ms == 0) & _above(least, one)

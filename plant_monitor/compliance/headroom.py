@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from plant_monitor.compliance.means import ENOUGH
-from plant_monitor.holds import FlowCurve, sorted_union
+from plant_monitor.holds import FlowCurve
 from plant_monitor.plant import Plant
-from plant_monitor.readings import BoolArray, FloatArray, IntArray
+from plant_monitor.readings import FloatArray, IntArray
 from plant_monitor.windows import Windows
 
 
@@ -35,7 +35,7 @@ def daily_headroom(plant: Plant, curves: Mapping[str, FlowCurve], windows: Windo
     """
     sources = [plant.inlet] if plant.inlet is not None else [p.id for p in plant.outfalls]
     parts = [curves[point] for point in sources]
-    hourly = _sum_known([curve.volume_m3() for curve in parts], windows.hour_day.size)
+    hourly = _sum_known([curve.volume_m3 for curve in parts], windows.hour_day.size)
     days = len(windows.days)
     known_hours = ~np.isnan(hourly)
     some = np.bincount(windows.hour_day, known_hours, days) > 0
@@ -71,12 +71,16 @@ def _sum_known(volumes: list[FloatArray], hours: int) -> FloatArray:
 
 def _all_known_ms(curves: list[FlowCurve], hour_edges: IntArray) -> IntArray:
     """(H,) time in which every curve is metered and known, all at once."""
-    hours = hour_edges.size - 1
     if not curves or not all(curve.metered for curve in curves):
-        return np.zeros(hours, dtype=np.int64)
-    edges = sorted_union(*(curve.edges for curve in curves))
-    known: BoolArray = np.ones(edges.size - 1, dtype=bool)
-    for curve in curves:
-        known &= curve.known[np.searchsorted(curve.edges, edges[:-1], side="right") - 1]
-    hour = np.searchsorted(hour_edges, edges[:-1], side="right") - 1
-    return np.bincount(hour, np.where(known, np.diff(edges), 0), hours).astype(np.int64)
+        return np.zeros(hour_edges.size - 1, dtype=np.int64)
+    if len(curves) == 1:
+        return curves[0].known_ms
+    # The union of what is unknown, which is little: its intervals by start, each from where the others have ended.
+    starts = np.concatenate([curve.edges[:-1][~curve.known] for curve in curves])
+    ends = np.concatenate([curve.edges[1:][~curve.known] for curve in curves])
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], ends[order]
+    covered = np.maximum.accumulate(np.concatenate(([hour_edges[0]], ends)))[:-1]
+    fresh = np.maximum(ends - np.maximum(starts, covered), 0)  # unknown segments never cross an hour
+    hour = np.searchsorted(hour_edges, starts, side="right") - 1
+    return np.diff(hour_edges) - np.bincount(hour, fresh, hour_edges.size - 1).astype(np.int64)

@@ -18,6 +18,8 @@ from plant_monitor.windows import Windows
 
 #: Share of the due time that must be valid before a window is judged (HJ 356; regulatory/rules.md §4.2).
 ENOUGH = 0.75
+#: Values a window up to which rows of equal weight are sorted as rows (one row length at a time).
+FEW = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,15 @@ def series_statistics(
     is due, and its statistics are those of the flow after the cut-off.
     """
     hours = windows.hour_edges.size - 1
+    by_volume = units.is_concentration(series.unit)
+    holds = held(readings, series)
     if series.parameter == FLOW:
         due_ms = np.diff(windows.hour_edges)
-        holds = held(readings, series)
-        holds = Holds(holds.start, holds.end, discharging(holds.value, series), holds.valid)
-        everywhere = np.arange(hours, dtype=np.int64)
-        curve = FlowCurve(windows.hour_edges, np.ones(hours), np.ones(hours, dtype=bool), everywhere, hours, False)
+        pieces = cut(Holds(holds.start, holds.end, discharging(holds.value, series), holds.valid), windows.hour_edges)
+        weights = Weights(pieces.window, pieces.value, pieces.end - pieces.start, np.empty(0))
     else:
-        due_ms = curve.window_ms(curve.due)
-        holds = held(readings, series)
-    by_volume = units.is_concentration(series.unit)
-    weights = weigh(cut(holds, windows.hour_edges), curve, by_volume=by_volume)
+        due_ms = curve.due_ms
+        weights = weigh(cut(holds, windows.hour_edges), curve, by_volume=by_volume)
     weight = weights.volume_m3 if by_volume and curve.metered else weights.valid_ms.astype(np.float64)
     total: FloatArray = np.bincount(weights.window, weight, hours).astype(np.float64)
     moment: FloatArray = np.bincount(weights.window, weight * weights.value, hours).astype(np.float64)
@@ -134,13 +134,30 @@ def time_weighted_medians(weights: Weights, windows: int) -> FloatArray:
     median = np.full(windows, np.nan)
     if weights.window.size == 0:
         return median
-    order = np.lexsort((weights.value, weights.window))
-    window, value = weights.window[order], weights.value[order]
-    elapsed = np.cumsum(weights.valid_ms[order])
+    first = np.flatnonzero(np.diff(weights.window, prepend=-1))
+    count = np.diff(np.append(first, weights.window.size))
+    lightest = np.minimum.reduceat(weights.valid_ms, first)
+    even = (lightest == np.maximum.reduceat(weights.valid_ms, first)) & (count <= FEW)
+    for n in np.unique(count[even]):
+        # All n values weigh the same: half is reached with the ⌈n/2⌉th smallest, and sorting short rows is cheap.
+        rows = first[even & (count == n)]
+        values = np.sort(weights.value[rows[:, np.newaxis] + np.arange(n)], axis=1)
+        median[weights.window[rows]] = values[:, (n + 1) // 2 - 1]
+    uneven = np.repeat(~even, count)
+    _uneven_medians(weights.window[uneven], weights.value[uneven], weights.valid_ms[uneven], median)
+    return median
+
+
+def _uneven_medians(window: IntArray, value: FloatArray, valid_ms: IntArray, median: FloatArray) -> None:
+    """The same where the values of a window weigh differently; written into ``median``."""
+    if window.size == 0:
+        return
+    order = np.lexsort((value, window))
+    window, value = window[order], value[order]
+    elapsed = np.cumsum(valid_ms[order])
     first = np.flatnonzero(np.diff(window, prepend=-1))
     last = np.append(first[1:], window.size) - 1
     before = np.where(first > 0, elapsed[first - 1], 0)
     # Integers: 2·cumulated ≥ total, found as the first elapsed ≥ before + total/2 rounded up.
     half = before + (elapsed[last] - before + 1) // 2
     median[window[first]] = value[np.searchsorted(elapsed, half, side="left")]
-    return median
