@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from plant_monitor.errors import StoreError
-from plant_monitor.readings import BoolArray, IntArray, Readings, Refused
+from plant_monitor.readings import BoolArray, IntArray, Readings, Refused, Touched
 from plant_monitor.store import aside, lookup, outbox, rows, schema
 from plant_monitor.store.aside import Quarantined, Superseded
 from plant_monitor.store.database import Database
 from plant_monitor.store.outbox import BACKFILL, LIVE, OutboxBatch, RefusedPoint
 from plant_monitor.store.repeats import Resolution, resolve
-from plant_monitor.store.sealed import SealedDays, next_slice, overlaid
+from plant_monitor.store.sealed import SealedDays, damaged, next_slice, overlaid
 from plant_monitor.store.touched import TouchLog
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "Quarantined",
     "RefusedPoint",
     "Superseded",
-    "Touched",
     "open_journal",
 ]
 
@@ -52,15 +51,6 @@ class Appended:
     identical: int  # repeats that changed nothing
     superseded: int  # differing second readings of an instant, which stand now
     refused: int  # set aside in quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """A stretch of a series in which readings came or changed; both times inclusive."""
-
-    series: int
-    first_ms: int
-    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +239,12 @@ class Journal:
         """Readings that others replaced, in the order in which that happened."""
         with self._db.reading() as connection:
             return aside.superseded(connection, self._index(connection), limit, after_id)
+
+    def check(self) -> list[str]:
+        """What is damaged in the file: its pages, its sealed days. Empty where all is sound."""
+        with self._db.reading() as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
+            return [f"{self.path}: {problem}" for problem in [*found, *damaged(connection)]]
 
     # -- forwarding ------------------------------------------------------------------------------
 

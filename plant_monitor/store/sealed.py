@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from plant_monitor.errors import StoreError
 from plant_monitor.readings import BoolArray, IntArray, Readings
 from plant_monitor.store import chunks
 from plant_monitor.store.repeats import Known
@@ -141,3 +142,16 @@ def _by_day(readings: Readings) -> Iterator[tuple[Day, IntArray]]:
     cuts = np.flatnonzero((np.diff(series) != 0) | (np.diff(day) != 0)) + 1
     for rows in np.split(order, cuts) if order.size else ():
         yield (int(readings.series[rows[0]]), int(readings.time[rows[0]] // DAY_MS)), rows
+
+
+def damaged(connection: sqlite3.Connection) -> list[str]:
+    """The chunks that cannot be read, each with its series and day."""
+    problems = []
+    names = {number: f"{point}/{parameter}" for number, point, parameter in connection.execute("SELECT * FROM series")}
+    for series, day, columns, accepted in connection.execute("SELECT series, day, columns, accepted FROM chunks"):
+        try:
+            time, _, _ = chunks.decode(columns)
+            chunks.decode_accepted(accepted, time)
+        except StoreError as error:
+            problems.append(f"{names.get(series, series)}, storage day {day}: {error}")
+    return problems

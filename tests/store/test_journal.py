@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from plant_monitor.readings import Readings, Refused
+from plant_monitor.readings import Readings, Refused, Touched
 from plant_monitor.store import database
-from plant_monitor.store.journal import BACKFILL, Journal, RefusedPoint, Touched, open_journal
+from plant_monitor.store.journal import BACKFILL, Journal, RefusedPoint, open_journal
 
 SERIES = [("a", "flow"), ("a", "ph"), ("b", "flow")]
 HOUR_MS = 3_600_000
@@ -217,3 +219,16 @@ def test_the_file_gets_small_again_once_it_is_sealed(tmp_path: Path, monkeypatch
     assert len(values(journal, 0)) == 100_000
     journal.close()
     assert (tmp_path / "journal.db").stat().st_size / 100_000 < 5
+
+
+def test_check_names_what_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = open_journal(path, SERIES)
+    journal.append(Readings.of(np.arange(100) * 60_000, 0, 1.5), accepted_ms=1)
+    journal.seal(DAY_MS)
+    assert journal.check() == []
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE chunks SET columns = CAST(substr(columns, 1, length(columns) - 1) || x'55' AS BLOB)")
+    (problem,) = open_journal(path, SERIES, read_only=True).check()
+    assert "/".join(SERIES[0]) in problem and "damaged" in problem

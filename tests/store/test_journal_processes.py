@@ -46,7 +46,7 @@ def test_killed_at_any_instant_what_was_acknowledged_is_there_once(tmp_path: Pat
             time.sleep(chance.uniform(0, 0.12))
             process.send_signal(signal.SIGKILL)
             last = [line for line in process.stdout if line.endswith("\n")][-1:]
-            acknowledged = max(acknowledged + 1, *(int(line) for line in last))
+            acknowledged = max([acknowledged + 1, *(int(line) for line in last)])
     assert acknowledged > 50
     check_all_there(path, acknowledged)
 
