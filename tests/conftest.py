@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from servers import Influxd, Mosquitto, missing, require_server, under_ci
+from servers import Influxd, Mosquitto, require_server, under_ci
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,5 +81,5 @@ def shared_data() -> Path:
     """The full data folder: ``$PLANT_MONITOR_SHARED/data``, or ``../shared/data`` beside the checkout."""
     folder = Path(os.environ.get("PLANT_MONITOR_SHARED", str(ROOT.parent / "shared"))) / "data"
     if not folder.is_dir():
-        missing(f"the data folder {folder}", "set PLANT_MONITOR_SHARED to the folder that holds data/")
+        pytest.skip(f"the data folder {folder} is not there: set PLANT_MONITOR_SHARED to the folder that holds data/")
     return folder

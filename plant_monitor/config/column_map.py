@@ -95,6 +95,9 @@ class ValueSection(Section):
     unit: Unit | None = Field(None, description="unit in the file, after scale and offset; omitted: that of the series")
     scale: NotZero = Field(Decimal(1), description="value in unit = number · scale + offset")
     offset: Number = Field(Decimal(0), description="value in unit = number · scale + offset")
+    missing: Cells = Field(
+        [], description="texts and numbers that mean no value in this column, besides those of the file"
+    )
     where: dict[ColumnRef, Cells] = Field({}, description="only rows whose column has this text (or one of these)")
 
 
@@ -122,6 +125,7 @@ class ValueColumn:
     factor: float
     shift: float
     where: tuple[tuple[Column, frozenset[str]], ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +259,8 @@ class _Check:
         if twin is not None:
             self.report(loc, f"{value.point}/{value.parameter} a second time", f"it once (values[{twin}] has it)")
         where = tuple((column, frozenset(texts)) for column, texts in value.where.items())
-        return ValueColumn(value.column, -1 if series is None else series, float(factor), float(shift), where)
+        index = -1 if series is None else series
+        return ValueColumn(value.column, index, float(factor), float(shift), where, tuple(value.missing))
 
 
 def _same(a: ValueSection, b: ValueSection) -> bool:

@@ -113,7 +113,7 @@ class _Reader:
         self.values = [
             (v, positions.of(v.column), [(positions.of(c), texts) for c, texts in v.where]) for v in map_.values
         ]
-        self.number = _NumberReader(map_.layout)
+        self.numbers = {v: _NumberReader(map_.layout, v.missing) for v in map_.values}
 
     def read(self, first_line: int, lines: Sequence[bytes]) -> tuple[Readings, list[Reject]]:
         """The readings of some lines, and what cannot be taken."""
@@ -142,7 +142,7 @@ class _Reader:
                 rejects.append(Reject(number, f"{len(row)} fields, none in column {_named(value)}"))
                 continue
             try:
-                found = self.number.read(row[at])
+                found = self.numbers[value].read(row[at])
             except InputError as error:
                 rejects.append(Reject(number, f"column {_named(value)}: {error}"))
                 continue
@@ -163,10 +163,10 @@ class _Reader:
 class _NumberReader:
     """Numbers as a file writes them."""
 
-    def __init__(self, layout: MapFile) -> None:
+    def __init__(self, layout: MapFile, missing: Sequence[str] = ()) -> None:
         self.decimal = layout.decimal
-        self.missing = {"", *layout.missing}
-        plain = [text.replace(self.decimal, ".") for text in layout.missing]
+        self.missing = {"", *layout.missing, *missing}
+        plain = [text.replace(self.decimal, ".") for text in self.missing]
         self.missing_numbers = {float(text) for text in plain if _NUMBER.fullmatch(text)}
         sign, point = re.escape(layout.thousands or ""), re.escape(layout.decimal)
         self.thousands = layout.thousands

@@ -8,7 +8,7 @@ no value (``no_value``).
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from plant_monitor import monitor
+from plant_monitor.cli import main
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.ingest.intake import Intake
@@ -132,3 +133,19 @@ def test_verdicts_stand_on_the_same_means(journal: Journal, rows: list[Row], pla
             mean = expected[date.fromisoformat(row["date"])][0]
             assert row["verdict"] == ("exceeded" if mean > 25 else "met"), row
     assert {row["verdict"] for row in evaluation.daily.rows() if row["parameter"] == "ammonia_n"} == {"met", "exceeded"}
+
+
+def test_the_file_says_the_same_as_the_wire(
+    journal: Journal, plant: Plant, gunzip: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The same rows imported through a map: the same readings, so the same means (docs/tutorials.md)."""
+    export = gunzip("plant/ecorecover_effluent_5min.csv")
+    folder = HERE / "ecorecover"
+    arguments = ["import", folder / "plant.yaml", export, "--map", folder / "map.yaml", "--data", tmp_path / "data"]
+    assert main([str(a) for a in arguments]) == 0
+    series = [(s.point, s.parameter) for s in plant.series]
+    imported = open_journal(tmp_path / "data" / "journal.sqlite", series, read_only=True)
+    days = date(2022, 3, 11), date(2022, 4, 7)
+    ours, theirs = (monitor.evaluate_days(plant, source, *days) for source in (imported, journal))
+    assert list(ours.daily.rows()) == list(theirs.daily.rows())
+    imported.close()
