@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -11,7 +12,6 @@ from zoneinfo import ZoneInfo
 from plant_monitor import units
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.compliance.evaluate import Evaluation
-from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import Member, Plant, Point
 from plant_monitor.windows import local_day, rfc3339
 
@@ -31,8 +31,7 @@ def usage_rows(plant: Plant, member: Member, evaluation: Evaluation, span: Span,
     windows = evaluation.windows
     edges = (windows.hour_edges if hours else windows.day_edges).tolist()
     inside = [(a, b) for a, b in pairwise(edges) if span.start_ms <= a < span.end_ms]
-    column = "hour" if hours else "date"
-    measured = {p.id: _by_label(evaluation.hourly if hours else evaluation.daily, p, column) for p in outfalls}
+    measured = {p.id: _windows(evaluation, p, hours, plant.zone) for p in outfalls}
     rows = []
     for group in _grouped(inside, step, plant.zone):
         labels = [_label(a, hours, plant.zone) for a, _ in group]
@@ -62,17 +61,21 @@ def _label(start_ms: int, hours: bool, zone: ZoneInfo) -> str:
     return rfc3339(start_ms, zone) if hours else local_day(start_ms, zone).isoformat()
 
 
-def _by_label(table: Table, point: Point, column: str) -> dict[str, _Window]:
+def _windows(evaluation: Evaluation, point: Point, hours: bool, zone: ZoneInfo) -> dict[str, _Window]:
     """Volume and loads of a point by window. A series has a row for each limit, all with the same load."""
+    volume, windows = evaluation.volumes[point.id], evaluation.windows
+    starts = (windows.hour_edges if hours else windows.day_edges)[:-1].tolist()
+    volumes = (volume.hourly if hours else volume.daily).tolist()
+    found = {
+        _label(start, hours, zone): _Window(None if math.isnan(m3) else m3)
+        for start, m3 in zip(starts, volumes, strict=True)
+    }
+    table, column = (evaluation.hourly, "hour") if hours else (evaluation.daily, "date")
     loaded = {s.parameter for s in point.series if units.is_concentration(s.unit)}
-    windows: dict[str, _Window] = {}
-    mine = table.take(table.columns["point"] == point.id)
-    for row in mine.rows():
-        window = windows.setdefault(row[column], _Window())
-        window.volume_m3 = row["volume_m3"]
+    for row in table.take(table.columns["point"] == point.id).rows():
         if row["parameter"] in loaded:
-            window.load_kg[row["parameter"]] = row["load_kg"]
-    return windows
+            found[row[column]].load_kg[row["parameter"]] = row["load_kg"]
+    return found
 
 
 def _point_usage(point: Point, windows: Sequence[_Window]) -> dict[str, Any]:

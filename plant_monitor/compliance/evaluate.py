@@ -55,6 +55,7 @@ class Evaluation:
     headroom: Table
     findings: Table
     episodes: tuple[Episode, ...]  # the rows of ``exceedances``, as records
+    volumes: Mapping[str, PointVolume]  # by point
     daily_headroom: Headroom
 
 
@@ -71,11 +72,12 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
     by_series = _split(readings.by_time(), len(plant.series))
     labels = _Labels(windows, plant)
     curves: dict[str, FlowCurve] = {}
+    volumes: dict[str, PointVolume] = {}
     hourly, daily, found, findings = [], [], [], []
     for point in sorted(plant.points, key=lambda p: p.id):
         own = {s.parameter: by_series[plant.series_index[point.id, s.parameter]] for s in point.series}
         curve = curves[point.id] = flow_curve(point, plant, own, windows.hour_edges)
-        volume = _Volume(curve, windows)
+        volume = volumes[point.id] = PointVolume(curve, windows)
         for series in sorted(point.series, key=lambda s: s.parameter):
             if series.parameter == VOLUME:
                 continue
@@ -93,6 +95,7 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
         _headroom_rows(headroom, plant, labels),
         _finding_rows(findings, plant),
         tuple(found),
+        volumes,
         headroom,
     )
 
@@ -117,7 +120,7 @@ class _Labels:
         self.days[:] = [day.isoformat() for day in windows.days]
 
 
-class _Volume:
+class PointVolume:
     """Hourly and daily volume of a point, m³; NaN where nothing is known."""
 
     def __init__(self, curve: FlowCurve, windows: Windows) -> None:
@@ -154,7 +157,7 @@ def _unlimited(judged: Sequence[Judged], count: int, hour_day: IntArray | None =
     return free
 
 
-def _hourly_rows(result: _SeriesResult, volume: _Volume, labels: _Labels, windows: Windows) -> Table:
+def _hourly_rows(result: _SeriesResult, volume: PointVolume, labels: _Labels, windows: Windows) -> Table:
     hours, hour_day = windows.hour_day.size, windows.hour_day
     stats = result.hourly
     own = stats.median if result.series.parameter == PH else stats.mean
@@ -189,7 +192,7 @@ def _hourly_rows(result: _SeriesResult, volume: _Volume, labels: _Labels, window
     return _interleave(result.series, HOURLY_COLUMNS, order, rows)
 
 
-def _daily_rows(result: _SeriesResult, volume: _Volume, labels: _Labels) -> Table:
+def _daily_rows(result: _SeriesResult, volume: PointVolume, labels: _Labels) -> Table:
     days = labels.days.size
     stats = result.daily
     free = _unlimited(result.judged, days)
@@ -264,7 +267,7 @@ def _of_ended(verdict: VerdictArray, edges: IntArray, until_ms: int | None) -> V
     return np.where(edges[1:] <= until_ms, verdict, INSUFFICIENT_DATA).astype(np.int8)
 
 
-def _findings(result: _SeriesResult, curve: FlowCurve, volume: _Volume, windows: Windows) -> list[Finding]:
+def _findings(result: _SeriesResult, curve: FlowCurve, volume: PointVolume, windows: Windows) -> list[Finding]:
     found = []
     for one in result.judged:
         found.extend(_unverified(result.series, one, windows))
@@ -291,7 +294,9 @@ def _unverified(series: Series, one: Judged, windows: Windows) -> list[Finding]:
     ]
 
 
-def _certain(result: _SeriesResult, one: Judged, curve: FlowCurve, volume: _Volume, windows: Windows) -> list[Finding]:
+def _certain(
+    result: _SeriesResult, one: Judged, curve: FlowCurve, volume: PointVolume, windows: Windows
+) -> list[Finding]:
     """Days with too little data whose known load alone already passes the limit.
 
     Certain only where the whole day's flow is known: concentrations are never negative, so the daily
