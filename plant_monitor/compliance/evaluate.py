@@ -22,6 +22,8 @@ from plant_monitor.compliance.limits import (
     judge,
 )
 from plant_monitor.compliance.means import series_statistics
+from plant_monitor.compliance.monthly import judge_months, monthly_episodes, monthly_findings, monthly_rows
+from plant_monitor.compliance.months import calendar_months
 from plant_monitor.compliance.rows import (
     Labels,
     PointVolume,
@@ -35,6 +37,7 @@ from plant_monitor.compliance.rows import (
 from plant_monitor.compliance.tables import (
     DAILY_COLUMNS,
     HOURLY_COLUMNS,
+    MONTHLY_COLUMNS,
     Table,
 )
 from plant_monitor.holds import FlowCurve, flow_curve
@@ -50,6 +53,7 @@ class Evaluation:
     windows: Windows
     hourly: Table
     daily: Table
+    monthly: Table
     exceedances: Table
     headroom: Table
     findings: Table
@@ -69,10 +73,10 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
     Rule: design §5.
     """
     by_series = _split(readings.by_time(), len(plant.series))
-    labels = Labels(windows, plant)
+    labels, months = Labels(windows, plant), calendar_months(windows.days, plant.zone)
     curves: dict[str, FlowCurve] = {}
     volumes: dict[str, PointVolume] = {}
-    hourly, daily, found, findings = [], [], [], []
+    hourly, daily, monthly, found, findings = [], [], [], [], []
     for point in sorted(plant.points, key=lambda p: p.id):
         own = {s.parameter: by_series[plant.series_index[point.id, s.parameter]] for s in point.series}
         curve = curves[point.id] = flow_curve(point, plant, own, windows.hour_edges)
@@ -83,13 +87,17 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
             result = _judge_series(plant, point, series, own[series.parameter], curve, windows)
             hourly.append(hourly_rows(result, volume, labels, windows))
             daily.append(daily_rows(result, volume, labels))
-            found.extend(_episodes(result, windows, until_ms))
-            findings.extend(findings_of(result, curve, volume, windows))
+            by_month = judge_months(plant, point, series, result.daily, months)
+            monthly.append(monthly_rows(by_month, months))
+            runs = _episodes(result, windows, until_ms) + monthly_episodes(by_month, months, until_ms)
+            found.extend(sorted(runs, key=lambda e: (e.start_ms, e.limit_set, e.statistic)))
+            findings.extend(findings_of(result, curve, volume, windows) + monthly_findings(by_month, months))
     headroom = daily_headroom(plant, curves, windows)
     return Evaluation(
         windows,
         Table.stack(HOURLY_COLUMNS, hourly),
         Table.stack(DAILY_COLUMNS, daily),
+        Table.stack(MONTHLY_COLUMNS, monthly),
         exceedance_rows(found, plant),
         headroom_rows(headroom, plant, labels),
         finding_rows(findings, plant),
@@ -131,7 +139,7 @@ def _episodes(result: SeriesResult, windows: Windows, until_ms: int | None) -> l
             bounds = limit.lower, limit.upper
             verdict = _of_ended(one.day_verdict, windows.day_edges, until_ms)
             found.extend(episodes(key, one.day_value, *bounds, verdict, windows.day_edges))
-    return sorted(found, key=lambda e: (e.start_ms, e.limit_set, e.statistic))
+    return found
 
 
 def _of_ended(verdict: VerdictArray, edges: IntArray, until_ms: int | None) -> VerdictArray:

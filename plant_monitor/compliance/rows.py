@@ -24,7 +24,7 @@ from plant_monitor.compliance.tables import (
 )
 from plant_monitor.holds import FlowCurve
 from plant_monitor.plant import PH, Plant, Series, Statistic
-from plant_monitor.readings import Finding, IntArray
+from plant_monitor.readings import Finding, FloatArray, IntArray
 from plant_monitor.windows import Windows, hour_labels, rfc3339
 
 VERDICT_TEXT = np.array(VERDICTS, dtype=object)
@@ -114,9 +114,6 @@ def daily_rows(result: SeriesResult, volume: PointVolume, labels: Labels) -> Tab
     for on, limit_set, statistic, value, lower, upper, verdict in blocks:
         at = np.flatnonzero(on)
         order.append(at)
-        one_sided = np.isnan(lower[at]) & (upper[at] != 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(one_sided, value[at] / upper[at], np.nan)
         rows.append({
             "date": labels.days[at],
             "statistic": text_column(str(statistic), at.size),
@@ -124,13 +121,19 @@ def daily_rows(result: SeriesResult, volume: PointVolume, labels: Labels) -> Tab
             "lower": lower[at],
             "upper": upper[at],
             "limit_set": text_column(limit_set, at.size),
-            "ratio": ratio,
+            "ratio": one_sided_ratio(value[at], lower[at], upper[at]),
             "valid_share": share[at],
             "volume_m3": volume.daily[at],
             "load_kg": stats.load_kg[at],
             "verdict": VERDICT_TEXT[verdict[at]],
         })  # fmt: skip
     return interleave(result.series, DAILY_COLUMNS, order, rows)
+
+
+def one_sided_ratio(value: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """Value ÷ upper of one-sided upper limits; NaN for others and where it would divide by 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isnan(lower) & (upper != 0), value / upper, np.nan)
 
 
 def unlimited(judged: Sequence[Judged], count: int, hour_day: IntArray | None = None) -> NDArray[np.bool_]:

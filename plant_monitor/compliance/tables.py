@@ -17,6 +17,10 @@ DAILY_COLUMNS = (
     "point", "parameter", "date", "statistic", "value", "lower", "upper", "limit_set", "ratio",
     "valid_share", "volume_m3", "load_kg", "verdict",
 )  # fmt: skip
+MONTHLY_COLUMNS = (
+    "point", "parameter", "month", "statistic", "value", "lower", "upper", "limit_set", "ratio",
+    "effective_days", "days", "verdict",
+)  # fmt: skip
 EXCEEDANCE_COLUMNS = (
     "point", "parameter", "limit_set", "statistic", "start", "end", "windows", "peak", "limit", "peak_ratio",
 )  # fmt: skip

@@ -35,9 +35,9 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
 
 
 def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
-    """``hourly.csv``, ``daily.csv``, ``exceedances.csv``, ``headroom.csv`` and ``findings.csv``."""
+    """``hourly.csv``, ``daily.csv``, ``monthly.csv``, ``exceedances.csv``, ``headroom.csv``, ``findings.csv``."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name in ("hourly", "daily", "exceedances", "headroom", "findings"):
+    for name in ("hourly", "daily", "monthly", "exceedances", "headroom", "findings"):
         write_table(directory / f"{name}.csv", getattr(evaluation, name))
 
 

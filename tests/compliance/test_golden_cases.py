@@ -15,8 +15,8 @@ import yaml
 from plant_monitor.cli import main
 
 CASES = Path(__file__).parent.parent / "cases" / "evaluate"
-FILES = ("hourly", "daily", "exceedances", "headroom", "findings")
-KEYS = {"point", "parameter", "date", "hour", "statistic", "limit_set", "start", "code"}
+FILES = ("hourly", "daily", "monthly", "exceedances", "headroom", "findings")
+KEYS = {"point", "parameter", "date", "hour", "month", "statistic", "limit_set", "start", "code"}
 
 
 def same(text: str, expected: object) -> bool:
