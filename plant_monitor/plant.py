@@ -233,6 +233,42 @@ class Notify:
     language: str = "zh"  # zh | en | both
 
 
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far an analyser may be from a laboratory value (HJ 355 style): ``absolute`` or ``relative``.
+
+    ``below`` the laboratory values it speaks of, None = all that are left · ``below`` and ``absolute`` in
+    ``unit``, ``relative`` a part of the laboratory value · ``mark`` how sure the number is: V verified, 1 one
+    source, M from memory, E a choice
+    """
+
+    parameter: str
+    unit: str
+    below: float | None = None
+    absolute: float | None = None
+    relative: float | None = None
+    mark: str = "V"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedNumber:
+    """A number of a rule, how sure it is (V, 1, M, E), and where it stands."""
+
+    value: float
+    mark: str = "V"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Data quality after HJ 355/356. What is None or missing is not told."""
+
+    required_rate: MarkedNumber | None = None  # of effective transmission, a share
+    substitution_days: MarkedNumber | None = None  # effective days whose largest load stands in
+    tolerances: tuple[Tolerance, ...] = ()  # in the order they are tried
+
+
 @dataclass(frozen=True)
 class Plant:
     """Everything plant.yaml says."""
@@ -253,6 +289,7 @@ class Plant:
     read_from: str = "journal"  # journal | influxdb
     tariff: Tariff = Tariff()
     notify: Notify = Notify()
+    quality: Quality = Quality()
     digest: str = ""  # sha256 of the file's bytes; verdicts and statements name it
     source_text: str = field(default="", repr=False)
 

@@ -18,6 +18,7 @@ from plant_monitor.config.check_limits import check_limit_sets, check_limits_of_
 from plant_monitor.config.check_points import check_members, check_plant, check_points
 from plant_monitor.config.check_services import check_notify, check_store, check_tariff
 from plant_monitor.config.draft import Declared, Draft
+from plant_monitor.config.quality import check_quality
 from plant_monitor.config.records import plant_record
 from plant_monitor.config.schema import Device, PlantFile
 from plant_monitor.config.secrets import SecretMissing, resolve
@@ -38,6 +39,7 @@ _CHECKS = (
     check_tariff,
     check_store,
     check_notify,
+    check_quality,
 )
 
 # What stands in for required keys that are broken, so that the rest of the file is checked all the same.

@@ -53,6 +53,13 @@ def _positive(value: Any) -> Decimal:
     return number
 
 
+def _share(value: Any) -> Decimal:
+    number = _number(value, "a number from 0 to 1")
+    if not 0 <= number <= 1:
+        raise expected("a number from 0 to 1")
+    return number
+
+
 def _not_negative(value: Any) -> Decimal:
     number = _number(value, "a number, 0 or more")
     if number < 0:
@@ -131,6 +138,7 @@ def _id(value: Any) -> str:
 Number = Annotated[Decimal, BeforeValidator(_any), WithJsonSchema({"type": "number"})]
 Positive = Annotated[Decimal, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 NotNegative = Annotated[Decimal, BeforeValidator(_not_negative), WithJsonSchema({"type": "number", "minimum": 0})]
+Share = Annotated[Decimal, BeforeValidator(_share), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 NotZero = Annotated[Decimal, BeforeValidator(_not_zero), WithJsonSchema({"type": "number", "not": {"const": 0}})]
 Duration = Annotated[
     int, BeforeValidator(_duration_ms), WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[smh]$"})

@@ -21,6 +21,7 @@ from plant_monitor.config.scalars import (
     Number,
     Plain,
     Positive,
+    Share,
     Unit,
     expected,
     integer,
@@ -32,6 +33,11 @@ UnitId = Annotated[int, integer(0, 255), WithJsonSchema({"type": "integer", "min
 RegisterType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 NumberType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bool"]
+
+
+Count = Annotated[int, integer(1, 1000), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1000})]
+Mark = Literal["V", "1", "M", "E"]
+MARKS_OF_RULES = "how sure the number is: V verified, 1 one source, M from memory, E a choice"
 
 
 def _secret(value: Any) -> str:
@@ -265,6 +271,45 @@ class NotifySection(Section):
     language: Literal["zh", "en", "both"] = Field("zh", description="language of the messages")
 
 
+class TransmissionSection(Section):
+    """How much of the data that are due must arrive and be valid."""
+
+    required: Share = Field(description="effective transmission rate of a month that is required, 0 to 1")
+    mark: Mark = Field("V", description=MARKS_OF_RULES)
+    source: Plain | None = Field(None, description="where the number stands")
+
+
+class SubstitutionSection(Section):
+    """How a daily load that cannot be measured is stood in for, beside the measured one."""
+
+    effective_days: Count = Field(description="effective daily loads whose largest stands in")
+    mark: Mark = Field("V", description=MARKS_OF_RULES)
+    source: Plain | None = Field(None, description="where the number stands")
+
+
+class ToleranceSection(Section):
+    """How far an analyser may be from the laboratory."""
+
+    parameter: Id = Field(description="parameter key")
+    below: Positive | None = Field(None, description="laboratory values this is for; omitted: all others")
+    absolute: Positive | None = Field(None, description="in the unit; absolute or relative")
+    relative: Positive | None = Field(None, description="part of the laboratory value")
+    unit: Unit = Field(description="unit of below and absolute")
+    mark: Mark = Field("V", description=MARKS_OF_RULES)
+    source: Plain | None = Field(None, description="where the number stands")
+
+
+class QualitySection(Section):
+    """Data quality after HJ 355/356; what is not stated is as shipped."""
+
+    transmission: TransmissionSection | None = Field(None, description="rate of data that arrive and are valid")
+    substitution: SubstitutionSection | None = Field(None, description="loads of days without effective mean")
+    comparison: list[ToleranceSection] = Field(
+        [],
+        description="tolerances beside the laboratory, in the order tried; they replace those shipped for a parameter",
+    )
+
+
 class PlantFile(Section):
     """plant.yaml."""
 
@@ -277,3 +322,4 @@ class PlantFile(Section):
     store: StoreSection = Field(StoreSection(), description="omit for the journal alone")
     tariff: TariffSection = Field(TariffSection(), description="prices on top of the shared costs")
     notify: NotifySection = Field(NotifySection(), description="channels of the alerts")
+    quality: QualitySection = Field(QualitySection(), description="data quality after HJ 355/356")

@@ -417,7 +417,8 @@ def test_the_json_schema_describes_every_key() -> None:
     schema = json_schema()
     assert schema["required"] == ["plant", "points"]
     assert set(schema["properties"]) == {
-        "plant", "members", "points", "limit_sets", "templates", "devices", "store", "tariff", "notify"
+        "plant", "members", "points", "limit_sets", "templates", "devices", "store", "tariff", "notify",
+        "quality",
     }  # fmt: skip
     for name, part in schema["$defs"].items():
         for key, about in part["properties"].items():
