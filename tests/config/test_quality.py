@@ -59,8 +59,10 @@ def test_what_plant_yaml_states_replaces_what_is_shipped() -> None:
             "ascending",
         ),
         (
-            "comparison: [{parameter: x, unit: u, below: 3, relative: 1}, "
-            "{parameter: x, unit: u, below: 3, relative: 2}]",
+            (
+                "comparison: [{parameter: x, unit: u, below: 3, relative: 1}, "
+                "{parameter: x, unit: u, below: 3, relative: 2}]"
+            ),
             "quality.comparison[1].below",
             "ascending",
         ),
