@@ -9,18 +9,19 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from plant_monitor import __version__, monitor
+from plant_monitor.allocation.documents import document
 from plant_monitor.allocation.exact import yuan_text
 from plant_monitor.allocation.statement import Period
 from plant_monitor.clock import SystemClock
@@ -41,6 +42,8 @@ from plant_monitor.ingest.modbus import probe as probe_device
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings, ReadingSource
 from plant_monitor.service import DataFolder, Service, Settings, log_to, record_statement
+from plant_monitor.statements.pdf import PdfNotPossible, render_pdfs
+from plant_monitor.statements.workbook import write_workbook
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.windows import HOUR_MS, day_start_ms, parse_rfc3339, rfc3339
@@ -167,6 +170,8 @@ def bill(
         code = _report(bad, None)
         statement = monitor.bill_period(plant, source, span, items)
     write_statement(out, statement)
+    write_workbook(out / "statement.xlsx", document(statement))
+    _write_pdfs(out, document(statement))
     if readings is None:
         with DataFolder(data).ledger() as ledger:
             messages.print(f"draft {record_statement(ledger, statement, SystemClock().now_ms())}", markup=False)
@@ -176,6 +181,15 @@ def bill(
     for finding in statement.findings:
         messages.print(f"  {finding.severity}: {finding.code}: {finding.message.zh} {finding.message.en}", markup=False)
     return code
+
+
+def _write_pdfs(out: Path, told: Mapping[str, Any]) -> None:
+    """A PDF per member, where this machine can make one."""
+    try:
+        for member, pdf in render_pdfs(told):
+            (out / f"statement-{member}.pdf").write_bytes(pdf)
+    except PdfNotPossible as error:
+        messages.print(str(error), markup=False)
 
 
 @contextmanager

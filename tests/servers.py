@@ -29,7 +29,12 @@ LOOPBACK = "127.0.0.1"
 # Debian puts daemons where an ordinary user's PATH does not look.
 _SEARCH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin"))
 # executable -> Debian package
-_PACKAGES = {"mosquitto": "mosquitto", "influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
+_PACKAGES = {
+    "mosquitto": "mosquitto",
+    "influxd": "influxdb",
+    "victoria-metrics": "victoria-metrics",
+    "pdftotext": "poppler-utils",
+}
 # Below the kernel's range for outgoing connections: else a stopped server's port may be taken by some client, or a
 # client that reconnects to it may connect to itself.
 _PORTS = range(18_000, 32_000)
