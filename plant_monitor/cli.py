@@ -144,7 +144,7 @@ def evaluate(
             raise InputError(f"{readings}: {len(bad)} bad rows, refused (--strict)")
         extent = monitor.days_with_readings(plant, source)
         known = extent or (date.max, date.min)  # no readings, no days asked for: nothing to cover, headers alone
-        result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1])
+        result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1], rates=True)
     write_evaluation(out, result)
     counts = f"{len(result.windows.days)} days, {len(result.daily)} daily rows, {len(result.exceedances)} exceedances"
     messages.print(f"{counts} -> {out}", markup=False)

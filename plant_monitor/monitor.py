@@ -45,17 +45,18 @@ def days_with_readings(plant: Plant, source: ReadingSource) -> tuple[date, date]
 
 
 def evaluate_days(
-    plant: Plant, source: ReadingSource, first: date, last: date, *, until_ms: int | None = None
+    plant: Plant, source: ReadingSource, first: date, last: date, *, until_ms: int | None = None, rates: bool = False
 ) -> Evaluation:
     """Verdicts of the local days ``first`` … ``last``; the same bits as in an evaluation of more days.
 
-    ``until_ms``: windows that end later still run and take part in no episode.
+    ``until_ms``: windows that end later still run and take part in no episode. ``rates``: count the readings
+    that came, too. What months tell is made of these days alone.
     """
     windows = local_windows(first, last, plant.zone)
     readings = Readings.empty()
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
-    return evaluate(plant, readings, windows, until_ms=until_ms)
+    return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates)
 
 
 def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem]) -> Statement:

@@ -21,9 +21,11 @@ from plant_monitor.compliance.limits import (
     applied_limits,
     judge,
 )
-from plant_monitor.compliance.means import series_statistics
+from plant_monitor.compliance.means import WindowStatistics, series_statistics
 from plant_monitor.compliance.monthly import judge_months, monthly_episodes, monthly_findings, monthly_rows
 from plant_monitor.compliance.months import calendar_months
+from plant_monitor.compliance.rates import count_readings, rates_table
+from plant_monitor.compliance.removal import removal_table
 from plant_monitor.compliance.rows import (
     Labels,
     PointVolume,
@@ -34,10 +36,13 @@ from plant_monitor.compliance.rows import (
     headroom_rows,
     hourly_rows,
 )
+from plant_monitor.compliance.substitution import substituted_table
 from plant_monitor.compliance.tables import (
     DAILY_COLUMNS,
     HOURLY_COLUMNS,
     MONTHLY_COLUMNS,
+    RATES_COLUMNS,
+    SUBSTITUTED_COLUMNS,
     Table,
 )
 from plant_monitor.holds import FlowCurve, flow_curve
@@ -57,18 +62,24 @@ class Evaluation:
     exceedances: Table
     headroom: Table
     findings: Table
+    removal: Table
+    substituted: Table
+    rates: Table  # no rows unless asked for
     episodes: tuple[Episode, ...]  # the rows of ``exceedances``, as records
     volumes: Mapping[str, PointVolume]  # by point
     daily_headroom: Headroom
 
 
-def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: int | None = None) -> Evaluation:
+def evaluate(
+    plant: Plant, readings: Readings, windows: Windows, *, until_ms: int | None = None, rates: bool = False
+) -> Evaluation:
     """Means, verdicts, episodes and headroom of the plant over the windows.
 
     ``readings`` in order of acceptance (of several of one instant the last wins), also those around
     the windows that hold into them: for each series its neighbours, for a totaliser the neighbouring
     *valid* registers, however far. ``until_ms``: a window that ends later is still running, so its
     verdict so far is shown but opens, grows and ends no episode; None: all windows are over.
+    ``rates``: count the readings that came, too.
 
     Rule: design §5.
     """
@@ -76,7 +87,9 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
     labels, months = Labels(windows, plant), calendar_months(windows.days, plant.zone)
     curves: dict[str, FlowCurve] = {}
     volumes: dict[str, PointVolume] = {}
-    hourly, daily, monthly, found, findings = [], [], [], [], []
+    days: dict[tuple[str, str], WindowStatistics] = {}
+    parts: dict[str, list[Table]] = {name: [] for name in ("hourly", "daily", "monthly", "substituted", "rates")}
+    found, findings = [], []
     for point in sorted(plant.points, key=lambda p: p.id):
         own = {s.parameter: by_series[plant.series_index[point.id, s.parameter]] for s in point.series}
         curve = curves[point.id] = flow_curve(point, plant, own, windows.hour_edges)
@@ -85,22 +98,31 @@ def evaluate(plant: Plant, readings: Readings, windows: Windows, *, until_ms: in
             if series.parameter == VOLUME:
                 continue
             result = _judge_series(plant, point, series, own[series.parameter], curve, windows)
-            hourly.append(hourly_rows(result, volume, labels, windows))
-            daily.append(daily_rows(result, volume, labels))
-            by_month = judge_months(plant, point, series, result.daily, months)
-            monthly.append(monthly_rows(by_month, months))
+            daily = days[point.id, series.parameter] = result.daily
+            by_month = judge_months(plant, point, series, daily, months)
+            parts["hourly"].append(hourly_rows(result, volume, labels, windows))
+            parts["daily"].append(daily_rows(result, volume, labels))
+            parts["monthly"].append(monthly_rows(by_month, months))
+            rule = plant.quality.substitution_days
+            parts["substituted"].append(substituted_table(series, daily, volume, labels.days.tolist(), rule))
+            if rates:
+                counts = count_readings(series, own[series.parameter], curve, windows)
+                parts["rates"].append(rates_table(series, counts, months, plant.quality.required_rate))
             runs = _episodes(result, windows, until_ms) + monthly_episodes(by_month, months, until_ms)
             found.extend(sorted(runs, key=lambda e: (e.start_ms, e.limit_set, e.statistic)))
             findings.extend(findings_of(result, curve, volume, windows) + monthly_findings(by_month, months))
     headroom = daily_headroom(plant, curves, windows)
     return Evaluation(
         windows,
-        Table.stack(HOURLY_COLUMNS, hourly),
-        Table.stack(DAILY_COLUMNS, daily),
-        Table.stack(MONTHLY_COLUMNS, monthly),
+        Table.stack(HOURLY_COLUMNS, parts["hourly"]),
+        Table.stack(DAILY_COLUMNS, parts["daily"]),
+        Table.stack(MONTHLY_COLUMNS, parts["monthly"]),
         exceedance_rows(found, plant),
         headroom_rows(headroom, plant, labels),
         finding_rows(findings, plant),
+        removal_table(plant, days, volumes, months, labels.days.tolist()),
+        Table.stack(SUBSTITUTED_COLUMNS, parts["substituted"]),
+        Table.stack(RATES_COLUMNS, parts["rates"]),
         tuple(found),
         volumes,
         headroom,

@@ -44,9 +44,9 @@ class Months:
         """(M,) every day of the month is among the days."""
         return self.seen == self.days
 
-    def count(self, flags: BoolArray) -> IntArray:
-        """(M,) of (D,) flags: how many are set."""
-        return np.bincount(self.day_month, flags, len(self.first_days)).astype(np.int64)
+    def count(self, daily: BoolArray | IntArray) -> IntArray:
+        """(M,) of (D,) flags, how many are set; of (D,) counts, their sums."""
+        return np.bincount(self.day_month, daily, len(self.first_days)).astype(np.int64)
 
     def total(self, amount: FloatArray, where: BoolArray) -> FloatArray:
         """(M,) sums of (D,) amounts over the days of ``where``; 0 without any."""

@@ -54,6 +54,7 @@ class PointVolume:
     """Hourly and daily volume of a point, m³; NaN where nothing is known."""
 
     def __init__(self, curve: FlowCurve, windows: Windows) -> None:
+        self.metered = curve.metered
         self.hourly = curve.volume_m3
         known = ~np.isnan(self.hourly)
         days = len(windows.days)

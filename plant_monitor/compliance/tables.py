@@ -25,6 +25,18 @@ EXCEEDANCE_COLUMNS = (
     "point", "parameter", "limit_set", "statistic", "start", "end", "windows", "peak", "limit", "peak_ratio",
 )  # fmt: skip
 HEADROOM_COLUMNS = ("date", "inflow_m3", "capacity_m3", "headroom_m3", "used_share", "peak_m3_h", "valid_share")
+REMOVAL_COLUMNS = (
+    "parameter", "step", "period", "unit", "inlet_mean", "effluent_mean", "inlet_load_kg", "effluent_load_kg",
+    "removal_by_concentration", "removal_by_load", "effective_days", "days",
+)  # fmt: skip
+SUBSTITUTED_COLUMNS = (
+    "point", "parameter", "date", "measured_load_kg", "valid_share", "substituted_load_kg", "from_date",
+    "basis_days", "method", "mark",
+)  # fmt: skip
+RATES_COLUMNS = (
+    "point", "parameter", "month", "expected", "received", "valid", "transmission_rate", "validity_rate",
+    "effective_rate", "required_rate", "required_mark", "reached", "seen_days", "days",
+)  # fmt: skip
 FINDING_COLUMNS = ("time", "point", "parameter", "code", "message")
 
 

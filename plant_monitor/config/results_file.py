@@ -18,6 +18,10 @@ from plant_monitor.allocation.statement import Statement
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import Table
 
+RESULTS = (
+    "hourly", "daily", "monthly", "exceedances", "headroom", "findings", "removal", "substituted", "rates",
+)  # fmt: skip
+
 
 def write_table(path: Path, table: Table) -> None:
     """One table, whole or not at all. Unknown is empty."""
@@ -35,9 +39,9 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
 
 
 def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
-    """``hourly.csv``, ``daily.csv``, ``monthly.csv``, ``exceedances.csv``, ``headroom.csv``, ``findings.csv``."""
+    """A CSV for each of :data:`RESULTS`."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name in ("hourly", "daily", "monthly", "exceedances", "headroom", "findings"):
+    for name in RESULTS:
         write_table(directory / f"{name}.csv", getattr(evaluation, name))
 
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from plant_monitor.cli import main
+from plant_monitor.config.results_file import RESULTS as FILES
 
 CASES = Path(__file__).parent.parent / "cases" / "evaluate"
-FILES = ("hourly", "daily", "monthly", "exceedances", "headroom", "findings")
-KEYS = {"point", "parameter", "date", "hour", "month", "statistic", "limit_set", "start", "code"}
+KEYS = {"point", "parameter", "date", "hour", "month", "step", "period", "statistic", "limit_set", "start", "code"}
 
 
 def same(text: str, expected: object) -> bool:
