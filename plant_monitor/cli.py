@@ -42,8 +42,8 @@ from plant_monitor.ingest.modbus import probe as probe_device
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings, ReadingSource
 from plant_monitor.service import DataFolder, Service, Settings, log_to, record_statement
-from plant_monitor.statements.pdf import PdfNotPossible, render_pdfs
-from plant_monitor.statements.workbook import write_workbook
+from plant_monitor.statements.pdf import PdfNotPossible, render_pdf
+from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.windows import HOUR_MS, day_start_ms, parse_rfc3339, rfc3339
@@ -170,8 +170,9 @@ def bill(
         code = _report(bad, None)
         statement = monitor.bill_period(plant, source, span, items)
     write_statement(out, statement)
-    write_workbook(out / "statement.xlsx", document(statement))
-    _write_pdfs(out, document(statement))
+    told = document(statement)
+    (out / "statement.xlsx").write_bytes(workbook(told))
+    _write_pdfs(out, told)
     if readings is None:
         with DataFolder(data).ledger() as ledger:
             messages.print(f"draft {record_statement(ledger, statement, SystemClock().now_ms())}", markup=False)
@@ -186,8 +187,8 @@ def bill(
 def _write_pdfs(out: Path, told: Mapping[str, Any]) -> None:
     """A PDF per member, where this machine can make one."""
     try:
-        for member, pdf in render_pdfs(told):
-            (out / f"statement-{member}.pdf").write_bytes(pdf)
+        for member in told["members"]:
+            (out / f"statement-{member['member']}.pdf").write_bytes(render_pdf(told, member["member"]))
     except PdfNotPossible as error:
         messages.print(str(error), markup=False)
 

@@ -75,5 +75,9 @@ class PartialWrite(StoreError):
         super().__init__(f"{len(self.rejected)} points refused, {accepted} accepted")
 
 
+class NotAvailable(PlantMonitorError):
+    """Something optional is not installed here; the message says what, and how to get it."""
+
+
 class AllocationError(PlantMonitorError):
     """A bill cannot be made from what is given."""

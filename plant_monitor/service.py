@@ -37,6 +37,8 @@ from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import ModbusDevice, MqttStation, Plant
+from plant_monitor.statements.pdf import render_pdf
+from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.watch import Watch
@@ -171,6 +173,8 @@ class Service:
             evaluation=self.watch.evaluation,
             health=self.health,
             clock=self.clock,
+            workbook=workbook,
+            member_pdf=render_pdf,
         )
         return ApiServer(create_app(services), self.settings.host, self.settings.port)
 

@@ -37,7 +37,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         404: "there is no such thing, or this key may not know of it",
         422: "a parameter cannot be understood",
         429: "too many requests with this key",
-        503: "the store is out of reach",
+        503: "the store is out of reach, or a file cannot be made here",
     }.items()
 }
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from plant_monitor.alerts.lifecycle import ActionRefused
-from plant_monitor.errors import InputError, PlantMonitorError, StoreUnavailable
+from plant_monitor.errors import InputError, NotAvailable, PlantMonitorError, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +81,8 @@ async def _product_error(_request: Request, error: Exception) -> JSONResponse:
         return error_response(409, "conflict", str(error), "path.action")
     if isinstance(error, InputError):
         return error_response(422, "invalid", str(error))
+    if isinstance(error, NotAvailable):
+        return error_response(503, "unavailable", str(error))
     if isinstance(error, StoreUnavailable):
         _log.error("store out of reach for the API", reason=str(error))
         return error_response(503, "unavailable", "the store is out of reach; try again", headers={"Retry-After": "5"})

@@ -165,7 +165,8 @@ class ApiServices:
     ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``health()`` has a ``status`` of
     ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry`` metrics of the
     service itself, shown beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
-    times as many at once.
+    times as many at once · ``workbook(document)`` and ``member_pdf(document, member)`` make files of a
+    statement's document; None where they cannot be made.
     """
 
     plant: Plant
@@ -176,3 +177,5 @@ class ApiServices:
     clock: Clock = field(default_factory=SystemClock)
     registry: CollectorRegistry | None = None
     requests_per_s: float = 20.0
+    workbook: Callable[[Mapping[str, Any]], bytes] | None = None
+    member_pdf: Callable[[Mapping[str, Any], str], bytes] | None = None

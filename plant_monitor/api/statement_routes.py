@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from plant_monitor.api.access import TOTAL, Viewer, current_viewer
-from plant_monitor.api.errors import not_found
+from plant_monitor.api.errors import ApiError, invalid, not_found
 from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
 from plant_monitor.api.schemas import Page, StatementHeadView, StatementView
@@ -17,6 +17,8 @@ from plant_monitor.api.services import ApiServices, StatementHead, StoredStateme
 from plant_monitor.windows import rfc3339
 
 COLUMNS = ("member", "item", "basis", "quantity", "unit", "share", "amount_yuan")  # statement.csv
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PDF = "application/pdf"
 
 
 class StatementQuery(PageQuery):
@@ -60,6 +62,33 @@ def statement_routes(services: ApiServices) -> APIRouter:
         rows = [[row.get(c) for c in COLUMNS] for row in viewer.statement_rows(statement.lines)]
         return csv_response(f"statement-{statement.number}", COLUMNS, rows)
 
+    @router.get("/statements/{number}.xlsx", response_class=Response, responses=_file(XLSX))
+    def get_statement_workbook(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Response:
+        """The workbook of a statement, which shows every member: for operators."""
+        statement = found(number, viewer)
+        if not viewer.sees_documents:
+            raise not_found("statement", number, "path.number")
+        if services.workbook is None:
+            raise ApiError(503, "unavailable", "no workbook can be made here")
+        return _download(services.workbook(statement.document), f"statement-{number}.xlsx", XLSX)
+
+    @router.get("/statements/{number}.pdf", response_class=Response, responses=_file(PDF))
+    def get_statement_pdf(
+        number: str,
+        viewer: Annotated[Viewer, Depends(current_viewer)],
+        member: Annotated[str | None, Query(description="whose; a member's key need not say")] = None,
+    ) -> Response:
+        """A member's statement as PDF."""
+        statement = found(number, viewer)
+        whose = member or viewer.member_id
+        if not whose:
+            raise invalid("found no member, expected whose statement it is to be", "query.member")
+        if whose not in {m.id for m in viewer.members}:
+            raise not_found("member", whose, "query.member")
+        if services.member_pdf is None:
+            raise ApiError(503, "unavailable", "no PDF can be made here")
+        return _download(services.member_pdf(statement.document, whose), f"statement-{number}-{whose}.pdf", PDF)
+
     @router.get("/statements/{number}", response_model=StatementView)
     def get_statement(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """A statement: for a member its own rows and the totals; the whole document for operators."""
@@ -72,6 +101,14 @@ def statement_routes(services: ApiServices) -> APIRouter:
         }
 
     return router
+
+
+def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {}}, "description": "the file"}}
+
+
+def _download(content: bytes, name: str, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _head(head: StatementHead, viewer: Viewer, zone: Any) -> dict[str, Any]:

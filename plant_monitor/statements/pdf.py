@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from plant_monitor.errors import InputError
+from plant_monitor.errors import NotAvailable
 
 #: Fonts with Chinese and Latin letters, the preferred first.
 FONTS = (
@@ -21,12 +21,12 @@ FONTS = (
 )
 
 
-class PdfNotPossible(InputError):
+class PdfNotPossible(NotAvailable):
     """No PDF can be made on this machine, and why."""
 
 
-def render_pdfs(document: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
-    """(member id, PDF) of every member of a statement's document.
+def render_pdf(document: Mapping[str, Any], member: str) -> bytes:
+    """The PDF of one member of a statement's document.
 
     Raises
     ------
@@ -36,12 +36,10 @@ def render_pdfs(document: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
         import typst
     except ImportError as error:
         raise PdfNotPossible("no PDF: typst is not installed (pip install 'plant-monitor[pdf]')") from error
-    font = _font(typst)
     source = files("plant_monitor.statements").joinpath("statement.typ").read_bytes()
-    data = json.dumps(document, ensure_ascii=False)
-    for number, member in enumerate(document["members"]):
-        inputs = {"data": data, "member": str(number), "font": font}
-        yield str(member["member"]), typst.compile(source, sys_inputs=inputs)
+    number = next(i for i, m in enumerate(document["members"]) if m["member"] == member)
+    inputs = {"data": json.dumps(document, ensure_ascii=False), "member": str(number), "font": _font(typst)}
+    return bytes(typst.compile(source, sys_inputs=inputs))
 
 
 def _font(typst: Any) -> str:

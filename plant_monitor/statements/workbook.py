@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import xlsxwriter
@@ -21,10 +21,11 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")
 
 
-def write_workbook(path: Path, document: Document) -> None:
-    """Write the workbook of a statement's document (``allocation.documents.document``)."""
+def workbook(document: Document) -> bytes:
+    """The workbook of a statement's document (``allocation.documents.document``)."""
     # Fixed properties: the same statement gives the same bytes.
-    book = xlsxwriter.Workbook(str(path), {"constant_memory": False})
+    content = BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True})
     book.set_properties({"title": f"{document['plant']['id']} {document['period']['label']}", "created": _EPOCH})
     sheets = _Sheets(book, document)
     sheets.summary()
@@ -33,6 +34,7 @@ def write_workbook(path: Path, document: Document) -> None:
     sheets.reconciliation()
     sheets.registers()
     book.close()
+    return content.getvalue()
 
 
 def sheet_names(document: Document) -> list[str]:

@@ -17,6 +17,9 @@ from fastapi.testclient import TestClient
 from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Span, assess
 from plant_monitor.alerts.messages import message
+from plant_monitor.allocation.documents import document
+from plant_monitor.allocation.split import CostItem
+from plant_monitor.allocation.statement import Period, bill
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.clock import ManualClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -24,6 +27,8 @@ from plant_monitor.config.plant_file import parse_plant
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import Plant
 from plant_monitor.readings import NORMAL, OVER_RANGE, Readings
+from plant_monitor.statements.pdf import render_pdf
+from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.memory import MemorySource
 
 HOUR = 3_600_000
@@ -177,7 +182,13 @@ def make_world(
         keys[member.id] = ledger.keys.add("member", member=member.id, label=f"m-{member.id}", now_ms=NOW).secret
     fill_ledger(ledger, plant, evaluation(date(2026, 10, 1), date(2026, 10, 3)))
     world = World(plant, ledger, clock, None, keys)  # type: ignore[arg-type]
-    services: Mapping[str, Any] = {"health": lambda: world.health, "requests_per_s": 1e6, **more}
+    services: Mapping[str, Any] = {
+        "health": lambda: world.health,
+        "requests_per_s": 1e6,
+        "workbook": workbook,
+        "member_pdf": render_pdf,
+        **more,
+    }
     shown = evaluation_instead or evaluation
     app = create_app(ApiServices(plant, source or readings, ledger, shown, clock=clock, **services))
     world.client = TestClient(app, raise_server_exceptions=False)
@@ -192,12 +203,14 @@ def fill_ledger(ledger: Ledger, plant: Plant, evaluation: Evaluation) -> None:
         return {"beta-phone": message(change.alert, change.transition, plant)}
 
     ledger.alerts.record(lambda known: assess(known, found, span, NOW), notices, span)
+    costs = [CostItem("power", "volume", 20001), CostItem("beta-lab", "direct:beta", 5500)]
+    told = document(bill(plant, make_readings(plant), Period.parse("2026-10", plant.zone), costs))
     for number, total in ((1, 100), (2, 25501)):
         ledger.statements.save(
             period="2026-10",
             plant_digest=plant.digest,
             total_fen=total,
-            document={"beta": "everything", "run": number},
+            document={**told, "beta": "everything", "run": number},
             lines=[dict(zip(COLUMNS, row, strict=True)) for row in LINES],
             volumes=[
                 {"member": "alpha", "point": "alpha-outfall", "volume_m3": "720.000"},

@@ -58,7 +58,7 @@ def error_of(answer: Any) -> dict[str, str]:
         ("/members/none/usage", {}, 404, "not_found", "path.member", "no member 'none'"),
         ("/compliance/daily", {"limit_set": "no"}, 404, "not_found", "query.limit_set", "no limit set"),
         ("/statements/none", {}, 404, "not_found", "path.number", "no statement 'none'"),
-        ("/statements/2026-10-02.pdf", {}, 404, "not_found", "path.number", "2026-10-02.pdf"),
+        ("/statements/none.pdf", {}, 404, "not_found", "path.number", "no statement 'none'"),
         ("/alerts/4711", {}, 404, "not_found", "path.alert", "no alert '4711'"),
         ("/nothing/here", {}, 404, "not_found", "", "GET /api/v1/nothing/here: not found"),
     ],
