@@ -253,11 +253,11 @@ class ResultsWriter:
 
     def _delete_span(self, start_ms: int, end_ms: int) -> None:
         for measurement in ("hourly", "daily", "headroom"):
-            where = f"\"plant\" = '{_quote(self._plant.id)}' AND time >= {start_ms}ms AND time < {end_ms}ms"
+            where = f"\"plant\" = '{quoted(self._plant.id)}' AND time >= {start_ms}ms AND time < {end_ms}ms"
             self._server.query(self._bucket, f'DELETE FROM "{measurement}" WHERE {where}')
 
     def _delete_row(self, measurement: str, tags: tuple[tuple[str, str], ...], time_ms: int) -> None:
-        where = " AND ".join(f"\"{key}\" = '{_quote(value)}'" for key, value in tags)
+        where = " AND ".join(f"\"{key}\" = '{quoted(value)}'" for key, value in tags)
         self._server.query(self._bucket, f'DELETE FROM "{measurement}" WHERE {where} AND time = {time_ms}ms')
 
     def _forget(self, before_ms: int) -> None:
@@ -266,7 +266,8 @@ class ResultsWriter:
         self._written = {key: fields for key, fields in self._written.items() if key[2] >= before_ms}
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
+    """The content of an InfluxQL string literal."""
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from servers import Influxd
 
+from plant_monitor.clock import SystemClock
+from plant_monitor.plant import InfluxSettings, Name, Plant
 from plant_monitor.readings import Readings, ReadingSource
+from plant_monitor.store.influx import Forwarder, InfluxServer
+from plant_monitor.store.influx_source import InfluxSource
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.store.memory import MemorySource
 from tests.store.contract import DAY_MS, SERIES, START_MS, Make, SourceContract
@@ -58,3 +65,27 @@ class TestJournalFromAnotherProcess(SourceContract):
         yield make
         for journal in opened:
             journal.close()
+
+
+class TestInfluxDb(SourceContract):
+    """What the forwarder has written to a real InfluxDB."""
+
+    @pytest.fixture
+    def make(self, tmp_path: Path, influxd: Influxd) -> Iterator[Make]:
+        influxd.create_database("readings")
+        settings = InfluxSettings(influxd.url, "v1", "", "readings", "results")
+        plant = Plant("the 'plant', p", Name("p", "p"), ZoneInfo("Asia/Shanghai"), Decimal(1), (), ())
+        server = InfluxServer(settings)
+        journal = open_journal(tmp_path / "journal.db", SERIES, outbox=True)
+
+        def make(batches: Sequence[Readings]) -> ReadingSource:
+            forwarder = Forwarder(journal, plant, server, SystemClock())
+            for number, batch in enumerate(batches):
+                journal.append(batch, accepted_ms=number)
+                while forwarder.forward_once():
+                    pass
+            return InfluxSource(server, plant.id, SERIES)
+
+        yield make
+        journal.close()
+        server.close()
