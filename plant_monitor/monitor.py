@@ -9,26 +9,33 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 
 from plant_monitor.alerts.lifecycle import Exceedance
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
-from plant_monitor.plant import VOLUME, Plant
+from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
+from plant_monitor.compliance.tables import Table
+from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import Readings, ReadingSource, Touched
 from plant_monitor.windows import local_day, local_windows
 
 
-def readings_around(plant: Plant, source: ReadingSource, start_ms: int, end_ms: int) -> Readings:
-    """All readings of ``[start_ms, end_ms)`` and those outside that hold into it.
+def readings_around(
+    plant: Plant, source: ReadingSource, start_ms: int, end_ms: int, *, chosen: Collection[int] | None = None
+) -> Readings:
+    """All readings of ``[start_ms, end_ms)`` and those outside that hold into them.
 
     That is one neighbour on each side of every series, and for a totaliser the next *valid* register on
-    each side however far, since the slope between them stands in for a flow that is missing.
+    each side however far, since the slope between them stands in for a flow that is missing. ``chosen``: only
+    the series of these indices.
     """
     parts = []
     for index, series in enumerate(plant.series):
+        if chosen is not None and index not in chosen:
+            continue
         registers = series.parameter == VOLUME
         parts.append(source.before(index, start_ms, valid=registers))
         parts.append(source.read(index, start_ms, end_ms))
@@ -57,6 +64,22 @@ def evaluate_days(
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
     return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates)
+
+
+def laboratory(plant: Plant, source: ReadingSource, results: Iterable[LabResult]) -> Table:
+    """Laboratory results judged, each beside the online analyser over the time of its sample."""
+    return lab_table(plant, [(result, _online(plant, source, result)) for result in results])
+
+
+def _online(plant: Plant, source: ReadingSource, result: LabResult) -> OnlineMean | None:
+    point = plant.point_by_id.get(result.point)
+    if point is None or point.find(result.parameter) is None:
+        return None
+    needed = {plant.series_index[s.point, s.parameter] for s in point.series if s.parameter in (FLOW, VOLUME)}
+    needed.add(plant.series_index[result.point, result.parameter])
+    end_ms = max(result.end_ms, result.start_ms + 1)
+    readings = readings_around(plant, source, result.start_ms, end_ms, chosen=needed).by_time()
+    return online_mean(plant, result, {plant.series[i].parameter: readings.of_series(i) for i in needed})
 
 
 def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem]) -> Statement:

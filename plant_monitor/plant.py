@@ -6,6 +6,7 @@ the vectorised code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -290,6 +291,7 @@ class Plant:
     tariff: Tariff = Tariff()
     notify: Notify = Notify()
     quality: Quality = Quality()
+    standard_units: Mapping[str, str] = field(default_factory=dict, repr=False)  # of parameters known by name
     digest: str = ""  # sha256 of the file's bytes; verdicts and statements name it
     source_text: str = field(default="", repr=False)
 

@@ -43,15 +43,18 @@ class AppliedLimit:
     verified: BoolArray
 
 
-def applied_limits(plant: Plant, point: Point, series: Series, days: Sequence[date]) -> list[AppliedLimit]:
+def applied_limits(
+    plant: Plant, point: Point, series: Series, days: Sequence[date], only: Statistic | None = None
+) -> list[AppliedLimit]:
     """The limits of a series, by (limit set, statistic); those never in force on ``days`` are left out.
 
-    Of several for one (set, parameter, statistic) the one with the latest ``valid_from`` is in force.
+    Of several for one (set, parameter, statistic) the one with the latest ``valid_from`` is in force. ``only``:
+    those of one statistic.
     """
     applied = []
     for set_id in sorted(set(point.limits)):
         limits = [x for x in plant.limit_set_by_id[set_id].limits if x.parameter == series.parameter]
-        for statistic in sorted({x.statistic for x in limits}):
+        for statistic in sorted({x.statistic for x in limits if only in (None, x.statistic)}):
             dated = sorted((x for x in limits if x.statistic is statistic), key=lambda x: x.valid_from or date.min)
             one = _over_days(set_id, statistic, dated, series, days)
             if one.in_force.any():

@@ -65,9 +65,7 @@ def judge_months(plant: Plant, point: Point, series: Series, daily: WindowStatis
     averaged = (effective > 0) & (series.parameter != PH)  # pH is never averaged
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(averaged, months.total(daily.mean, good) / effective, np.nan)
-    limits = [
-        x for x in applied_limits(plant, point, series, months.first_days) if x.statistic is Statistic.MONTHLY_MEAN
-    ]
+    limits = applied_limits(plant, point, series, months.first_days, only=Statistic.MONTHLY_MEAN)
     dry = months.whole & (idle == months.days)
     judged = tuple(_judge(limit, mean * limit.factor, months.enough(effective), dry) for limit in limits)
     return MonthlyResult(series, mean, effective, idle, judged)

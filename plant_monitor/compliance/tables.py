@@ -37,6 +37,11 @@ RATES_COLUMNS = (
     "point", "parameter", "month", "expected", "received", "valid", "transmission_rate", "validity_rate",
     "effective_rate", "required_rate", "required_mark", "reached", "seen_days", "days",
 )  # fmt: skip
+LAB_COLUMNS = (
+    "point", "parameter", "sample_start", "sample_end", "date", "result", "result_unit", "value", "unit", "limit_set",
+    "statistic", "lower", "upper", "ratio", "verdict", "limit_verified", "online_mean", "online_valid_share",
+    "difference", "difference_share", "tolerance", "tolerance_mark", "agrees", "method", "laboratory", "who",
+)  # fmt: skip
 FINDING_COLUMNS = ("time", "point", "parameter", "code", "message")
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from plant_monitor.config.check_devices import BIT_TABLES, bound_point, broker, host_port
 from plant_monitor.config.check_limits import statistic_of
 from plant_monitor.config.draft import unit_of
+from plant_monitor.config.parameters import DEFAULT_UNITS
 from plant_monitor.config.quality import quality_record, shipped_quality
 from plant_monitor.config.schema import (
     LimitSection,
@@ -74,6 +75,7 @@ def plant_record(
         tariff=_tariff(file.tariff),
         notify=Notify(_channels(file, secret), file.notify.language),
         quality=quality_record(file.quality, shipped_quality()),
+        standard_units=DEFAULT_UNITS,
         digest=digest,
         source_text=text,
     )
