@@ -136,7 +136,7 @@ def evaluate(
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
-    plant = load_plant(plant_file, secrets=False)
+    plant = _reading_plant(plant_file, from_store=readings is None)
     asked = (_day(first, "--from"), _day(last, "--to"))
     with _source(plant, readings, data) as (source, bad):
         code = _report(bad, rejects)
@@ -163,7 +163,7 @@ def bill(
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """The statement of a month or quarter, to the fen. 月度或季度结算单。"""
-    plant = load_plant(plant_file, secrets=False)
+    plant = _reading_plant(plant_file, from_store=readings is None)
     span = Period.parse(period, plant.zone)
     items = read_costs(costs, plant)
     with _source(plant, readings, data) as (source, bad):
@@ -200,8 +200,14 @@ def _source(plant: Plant, readings: Path | None, data: Path) -> Iterator[tuple[R
         good, bad = read_readings(readings, plant)
         yield MemorySource(good), bad
         return
-    with DataFolder(data).journal(plant, read_only=True) as journal:
-        yield journal, []
+    with DataFolder(data).source(plant) as source:
+        yield source, []
+
+
+def _reading_plant(plant_file: Path, *, from_store: bool) -> Plant:
+    """The plant; its secrets only where readings are read from a server that asks for them."""
+    plant = load_plant(plant_file, secrets=False)
+    return load_plant(plant_file) if from_store and plant.read_from == "influxdb" else plant
 
 
 def _report(bad: Sequence[Reject], rejects: Path | None, shown: int = 20) -> int:
@@ -290,15 +296,15 @@ def export(
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Readings out of the journal, as a file that import and evaluate read. 导出读数。"""
-    plant = load_plant(plant_file, secrets=False)
+    plant = _reading_plant(plant_file, from_store=True)
     span = _instant(start, plant, "--from"), _instant(end, plant, "--to")
     chosen = [i for i, s in enumerate(plant.series) if point in (None, s.point) and parameter in (None, s.parameter)]
     if not chosen:
         raise InputError(
             f"no series {point or '*'}.{parameter or '*'}; `plant-monitor check` lists what the plant measures"
         )
-    with DataFolder(data).journal(plant, read_only=True) as journal:
-        readings = Readings.concat([journal.read(i, *span) for i in chosen])
+    with DataFolder(data).source(plant) as source:
+        readings = Readings.concat([source.read(i, *span) for i in chosen])
     write_readings(out, plant, readings, format_)
     return 0
 

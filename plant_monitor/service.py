@@ -29,6 +29,7 @@ from plant_monitor.allocation.documents import (
     volume_rows,
 )
 from plant_monitor.allocation.statement import Statement
+from plant_monitor.answers import Evaluations
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
 from plant_monitor.errors import InputError
@@ -37,9 +38,11 @@ from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import ModbusDevice, MqttStation, Plant
+from plant_monitor.readings import ReadingSource
 from plant_monitor.statements.pdf import render_pdf
 from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
+from plant_monitor.store.influx_source import InfluxSource
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.watch import Watch
 
@@ -89,6 +92,19 @@ class DataFolder:
             journal.close()
 
     @contextmanager
+    def source(self, plant: Plant) -> Iterator[ReadingSource]:
+        """Where readings are read from by ``store.read_from``: this folder's journal, or InfluxDB."""
+        if plant.read_from == "influxdb" and plant.influxdb is not None:
+            server = InfluxServer(plant.influxdb)
+            try:
+                yield InfluxSource(server, plant.id, [(s.point, s.parameter) for s in plant.series])
+            finally:
+                server.close()
+            return
+        with self.journal(plant, read_only=True) as journal:
+            yield journal
+
+    @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """The ledger; made where there is none."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -119,6 +135,8 @@ class Service:
         self.sources: list[ModbusPoller | MqttReceiver] = []
         self._forwarder: Forwarder | None = None
         self.journal: Journal
+        self.source: ReadingSource
+        self.evaluations: Evaluations
         self.ledger: Ledger
         self.intake: Intake
         self.desk: AlertDesk
@@ -145,6 +163,7 @@ class Service:
             undo.callback(server.close)
             self._forwarder = Forwarder(self.journal, plant, server, clock)
             results = ResultsWriter(plant, server)
+        self._answer_from(undo)
         every = self.settings.evaluate_every_ms
         self.watch = Watch(plant, self.journal, self.desk, results, clock, every_ms=every)
         self.intake = Intake(self.journal, clock)
@@ -154,6 +173,15 @@ class Service:
             if part is not None:
                 part.start()
                 undo.callback(part.stop)
+
+    def _answer_from(self, undo: ExitStack) -> None:
+        """The API answers from the source that is configured; alerts always rest on the journal beside us."""
+        self.source = self.journal
+        touches: Journal | None = self.journal
+        if self.plant.read_from == "influxdb":
+            self.source = undo.enter_context(DataFolder(self.settings.data).source(self.plant))
+            touches = None
+        self.evaluations = Evaluations(self.plant, self.source, touches, self.clock)
 
     def stop(self) -> None:
         """Stop every part in the reverse order: sources before intake, intake before the journal."""
@@ -168,9 +196,9 @@ class Service:
     def _api(self) -> ApiServer:
         services = ApiServices(
             plant=self.plant,
-            source=self.journal,
+            source=self.source,
             ledger=self.ledger,
-            evaluation=self.watch.evaluation,
+            evaluation=self.evaluations,
             health=self.health,
             clock=self.clock,
             workbook=workbook,

@@ -8,9 +8,7 @@ and has had time to settle; until then its numbers are shown and open no alert.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
 
@@ -29,7 +27,6 @@ log = structlog.get_logger()
 
 #: How long after its end a window is judged: the last result of a window arrives just after it.
 SETTLE_MS = 120_000
-REMEMBERED = 16  # evaluations kept for the API
 
 
 class WatchedJournal(ReadingSource, Protocol):
@@ -68,15 +65,8 @@ class Results(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    token: int
-    made_ms: int
-    evaluation: Evaluation
-
-
 class Watch:
-    """Evaluates what is touched, every ``every_ms``; also answers for any days, remembering the last few."""
+    """Evaluates what is touched, every ``every_ms``."""
 
     def __init__(
         self,
@@ -87,18 +77,15 @@ class Watch:
         clock: Clock,
         *,
         every_ms: int = 60_000,
-        fresh_ms: int = 10_000,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
-        self._clock, self._every_ms, self._fresh_ms = clock, every_ms, fresh_ms
+        self._clock, self._every_ms = clock, every_ms
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
         self._judged_until: int | None = None  # windows that end by then are judged
         self._unpublished: set[date] = set()
         self._latest: Evaluation | None = None
-        self._lock = threading.Lock()
-        self._remembered: OrderedDict[tuple[date, date], _Remembered] = OrderedDict()
         self._error: str | None = None
 
     # --- life ----------------------------------------------------------------------------------
@@ -202,29 +189,3 @@ class Watch:
             self._journal.touched_done(token)
         if hour_ended:
             self._journal.seal(until_ms - HOUR_MS)
-
-    # --- answers -------------------------------------------------------------------------------
-
-    def evaluation(self, first: date, last: date) -> Evaluation:
-        """Verdicts of any days, with all readings up to at most ``fresh_ms`` ago."""
-        now_ms = self._clock.now_ms()
-        with self._lock:
-            known = self._remembered.get((first, last))
-            if known is not None and self._still_true(known, first, last, now_ms):
-                self._remembered.move_to_end((first, last))
-                return known.evaluation
-        token, _ = self._journal.touched(self._seen)
-        evaluation = monitor.evaluate_days(self._plant, self._journal, first, last, until_ms=now_ms)
-        with self._lock:
-            self._remembered[first, last] = _Remembered(token, now_ms, evaluation)
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-        return evaluation
-
-    def _still_true(self, known: _Remembered, first: date, last: date, now_ms: int) -> bool:
-        if 0 <= now_ms - known.made_ms < self._fresh_ms:
-            return True
-        _, touched = self._journal.touched(known.token)
-        days = monitor.affected_days(self._plant, self._journal, touched)
-        running = first <= local_day(now_ms, self._plant.zone) <= last
-        return not running and not any(first <= day <= last for day in days)

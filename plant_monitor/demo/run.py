@@ -182,7 +182,7 @@ def _summary(stage: Stage, service: Service, screen: Screen, since_ms: int) -> d
     days = monitor.days_with_readings(stage.plant, service.journal)
     verdicts = 0
     if days is not None:
-        daily = service.watch.evaluation(*days).daily
+        daily = service.evaluations(*days).daily
         verdicts = int(np.isin(daily.columns["verdict"], ("met", "exceeded")).sum())
     delivered = stage.delivered()
     promised = delivered.take(delivered.time >= since_ms)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from plant_monitor import monitor
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.answers import Evaluations
 from plant_monitor.clock import ManualClock
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import (
@@ -87,6 +88,7 @@ class Live:
     ledger: Ledger
     desk: AlertDesk
     watch: Watch
+    evaluations: Evaluations
 
     def at(self, time_ms: int) -> list[str]:
         """Step at an instant; the titles of the messages told so far."""
@@ -106,7 +108,8 @@ def opened(folder: Path, clock: ManualClock) -> Live:
     journal = open_journal(folder / "journal.sqlite", SERIES)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
     desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), PLANT, clock)
-    return Live(folder, clock, journal, ledger, desk, Watch(PLANT, journal, desk, None, clock))
+    watch = Watch(PLANT, journal, desk, None, clock)
+    return Live(folder, clock, journal, ledger, desk, watch, Evaluations(PLANT, journal, journal, clock))
 
 
 def closed(live: Live) -> None:
@@ -171,10 +174,10 @@ def test_a_silent_hour_is_still_judged(live: Live) -> None:
 def test_answers_are_fresh(live: Live) -> None:
     live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2)]))
     live.clock.set(T0 + 2 * DAY_MS)
-    assert value(live.watch.evaluation(DAY, DAY)) == 200
+    assert value(live.evaluations(DAY, DAY)) == 200
     live.append(hours(0, 260.0, 2))
     live.clock.set(T0 + 2 * DAY_MS + 60_000)
-    assert value(live.watch.evaluation(DAY, DAY)) == 260
+    assert value(live.evaluations(DAY, DAY)) == 260
 
 
 def value(evaluation: monitor.Evaluation) -> float:
@@ -214,5 +217,5 @@ def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_fac
         assert list(one.daily.rows()) == wanted
         stamp = day.isoformat()
         assert list(one.hourly.rows()) == [r for r in whole.hourly.rows() if r["hour"].startswith(stamp)]
-        assert list(live.watch.evaluation(day, day).daily.rows()) == wanted
+        assert list(live.evaluations(day, day).daily.rows()) == wanted
     closed(live)
