@@ -7,6 +7,7 @@ from plant_monitor.ledger.audit import AuditTrail
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import DeliveryLog
 from plant_monitor.ledger.keys import KeyRing
+from plant_monitor.ledger.laboratory import LabBook
 from plant_monitor.ledger.statements import StatementBook
 
 
@@ -27,6 +28,7 @@ class Ledger:
         self.alerts = AlertLog(self._database)
         self.deliveries = DeliveryLog(self._database)
         self.statements = StatementBook(self._database)
+        self.lab = LabBook(self._database)
         self.keys = KeyRing(self._database)
         self.audit = AuditTrail(self._database)
 

@@ -1,7 +1,7 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
-Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events`` and ``audit`` are
-append-only: triggers in the database refuse to change or delete a row.
+Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``audit`` and
+``lab_results`` are append-only: triggers in the database refuse to change or delete a row.
 """
 
 from __future__ import annotations
@@ -110,6 +110,26 @@ statements = Table(
     Column("lines", JSON, nullable=False),  # rows of statement.csv
     Column("volumes", JSON, nullable=False),  # rows of volumes.csv
     Index("statements_period", "period", "digest"),
+    sqlite_autoincrement=True,
+)
+
+lab_results = Table(
+    "lab_results",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("point", String(128), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("value", Float, nullable=False),  # the limit of detection where below_lod
+    Column("below_lod", Boolean, nullable=False),
+    Column("unit", String(32), nullable=False),
+    Column("method", String(256), nullable=False),
+    Column("laboratory", String(256), nullable=False),
+    Column("who", String(128), nullable=False),  # took the sample
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("entered_by", String(128), nullable=False),
+    Index("lab_results_sample", "point", "parameter", "start_ms"),
     sqlite_autoincrement=True,
 )
 
