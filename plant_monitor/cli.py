@@ -25,7 +25,9 @@ from plant_monitor.allocation.documents import document
 from plant_monitor.allocation.exact import yuan_text
 from plant_monitor.allocation.statement import Period
 from plant_monitor.clock import SystemClock
+from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.config.costs_file import read_costs
+from plant_monitor.config.lab_file import read_lab
 from plant_monitor.config.plant_file import json_schema, load_plant
 from plant_monitor.config.readings_file import (
     Reject,
@@ -39,6 +41,7 @@ from plant_monitor.config.results_file import write_evaluation, write_statement
 from plant_monitor.demo.run import run_demo
 from plant_monitor.errors import InputError, PlantMonitorError, SourceError, StoreUnavailable
 from plant_monitor.ingest.modbus import probe as probe_device
+from plant_monitor.ingest.payloads import decode_again
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings, ReadingSource
 from plant_monitor.service import DataFolder, Service, Settings, log_to, record_statement
@@ -64,6 +67,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="API keys. 接口密钥。", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+quarantine_app = typer.Typer(help="What was refused. 被拒收的数据。", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
 
 PlantFile = Annotated[
     Path, typer.Argument(metavar="PLANT.yaml", help="The plant's configuration.", exists=True, dir_okay=False)
@@ -78,6 +83,12 @@ ReadingsFile = Annotated[
         help="Read this CSV or Parquet file and touch no store.",
         exists=True,
         dir_okay=False,
+    ),
+]
+LabFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--lab", metavar="FILE", help="Laboratory results from this CSV, not from a store.", exists=True, dir_okay=False
     ),
 ]
 DEFAULT_DATA = Path("plant-monitor-data")
@@ -129,6 +140,7 @@ def evaluate(
     plant_file: PlantFile,
     out: OutDir,
     readings: ReadingsFile = None,
+    lab: LabFile = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First local day, inclusive.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last local day, inclusive.")] = None,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="List bad rows here: line,reason.")] = None,
@@ -142,10 +154,15 @@ def evaluate(
         code = _report(bad, rejects)
         if strict and bad:
             raise InputError(f"{readings}: {len(bad)} bad rows, refused (--strict)")
+        results, bad_results = _lab_results(plant, lab, None if readings else data)
+        code = max(code, _report(bad_results, None))
+        if strict and bad_results:
+            raise InputError(f"{lab}: {len(bad_results)} bad rows, refused (--strict)")
         extent = monitor.days_with_readings(plant, source)
         known = extent or (date.max, date.min)  # no readings, no days asked for: nothing to cover, headers alone
         result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1], rates=True)
-    write_evaluation(out, result)
+        judged = monitor.laboratory(plant, source, monitor.samples_within(results, result.windows))
+    write_evaluation(out, result, judged)
     counts = f"{len(result.windows.days)} days, {len(result.daily)} daily rows, {len(result.exceedances)} exceedances"
     messages.print(f"{counts} -> {out}", markup=False)
     return code
@@ -210,6 +227,17 @@ def _reading_plant(plant_file: Path, *, from_store: bool) -> Plant:
     return load_plant(plant_file) if from_store and plant.read_from == "influxdb" else plant
 
 
+def _lab_results(plant: Plant, lab: Path | None, data: Path | None) -> tuple[Sequence[LabResult], list[Reject]]:
+    """Laboratory results of the file given, else of the ledger of the data folder; and the file's bad rows."""
+    if lab is not None:
+        good, bad = read_lab(lab, plant)
+        return good, [Reject(r.line, f"{lab}: {r.reason}") for r in bad]
+    if data is None or not DataFolder(data).ledger_file.exists():
+        return (), []
+    with DataFolder(data).ledger() as ledger:
+        return [stored.result for stored in ledger.lab.find()], []
+
+
 def _report(bad: Sequence[Reject], rejects: Path | None, shown: int = 20) -> int:
     """List bad rows; 1 where there are any."""
     if rejects is not None:
@@ -255,11 +283,16 @@ def import_(
         Path | None,
         typer.Option("--map", metavar="MAP.yaml", help="Columns, zone and units of a foreign CSV.", exists=True),
     ] = None,
+    lab: Annotated[bool, typer.Option("--lab", help="The files are laboratory results. 化验结果。")] = False,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="List bad rows here: line,reason.")] = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Readings into the journal; importing a file again changes nothing. 导入读数。"""
     plant = load_plant(plant_file, secrets=False)
+    if lab:
+        if map_file is not None:
+            raise typer.BadParameter("laboratory results take no map", param_hint="--map")
+        return _report(_import_lab(plant, files, data), rejects)
     clock = SystemClock()
     bad: list[Reject] = []
     with DataFolder(data).journal(plant) as journal, messages.status("importing") as status:
@@ -282,6 +315,19 @@ def import_(
             messages.print(f"{file}: {new} new, {known} known, {replaced} replaced, {rejected} bad rows", markup=False)
         journal.seal(clock.now_ms() - HOUR_MS)
     return _report(bad, rejects)
+
+
+def _import_lab(plant: Plant, files: Sequence[Path], data: Path) -> list[Reject]:
+    """Laboratory results into the ledger; the bad rows."""
+    bad: list[Reject] = []
+    with DataFolder(data).ledger() as ledger:
+        for file in files:
+            good, refused = read_lab(file, plant)
+            taken = ledger.lab.add(good, now_ms=SystemClock().now_ms(), actor="cli")
+            counts = f"{taken.new} new, {taken.known} known, {taken.replaced} replaced, {len(refused)} bad rows"
+            messages.print(f"{file}: {counts}", markup=False)
+            bad += refused
+    return bad
 
 
 @app.command()
@@ -426,6 +472,70 @@ def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
     for problem in problems:
         messages.print(problem, style="red", markup=False)
     return 1 if problems else 0
+
+
+# -- what was refused ----------------------------------------------------------------------------
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    plant_file: PlantFile,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
+    after: Annotated[int, typer.Option(help="Those after this number.")] = 0,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """What could not be taken as a reading, and why. 列出被拒收的数据。"""
+    plant = load_plant(plant_file, secrets=False)
+    table = Table("id", "arrived", "source", "reason", "bytes")
+    with DataFolder(data).journal(plant, read_only=True) as journal:
+        for one in journal.quarantine(limit, after_id=after):
+            arrived = rfc3339(one.refused.time_ms // 1000 * 1000, plant.zone)
+            table.add_row(str(one.id), arrived, one.refused.source, one.refused.reason, str(len(one.refused.raw)))
+    Console().print(table)
+    return 0
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    plant_file: PlantFile, number: Annotated[int, typer.Argument(metavar="ID")], data: DataDir = DEFAULT_DATA
+) -> int:
+    """The bytes of one, as they came. 显示原始内容。"""
+    with DataFolder(data).journal(load_plant(plant_file, secrets=False), read_only=True) as journal:
+        found = journal.quarantine(1, after_id=number - 1, reinjected=True)
+    if not found or found[0].id != number:
+        raise InputError(f"nothing in quarantine has the number {number}; `quarantine list` shows what is there")
+    sys.stdout.buffer.write(found[0].refused.raw + b"\n")
+    return 0
+
+
+@quarantine_app.command("reinject")
+def quarantine_reinject(
+    plant_file: PlantFile,
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID…]", help="These; all, if none is named.")] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Read them again with today's plant.yaml and take what is good; the rest stays. 重新接收。"""
+    plant = load_plant(plant_file, secrets=False)
+    clock = SystemClock()
+    taken = left = readings = 0
+    with DataFolder(data).journal(plant) as journal:
+        last = 0
+        while page := journal.quarantine(500, after_id=last):
+            last = page[-1].id
+            for one in page:
+                if numbers and one.id not in numbers:
+                    continue
+                again = decode_again(one.refused, plant)
+                if again.refused:
+                    left += 1
+                    messages.print(f"{one.id}: {one.refused.source}: {again.refused[0].reason}", markup=False)
+                    if not len(again.readings):
+                        continue
+                done = journal.reinject([] if again.refused else [one.id], again.readings, accepted_ms=clock.now_ms())
+                readings += done.new + done.superseded
+                taken += not again.refused
+    messages.print(f"{taken} taken whole, {left} stay; {readings} new readings", markup=False)
+    return 1 if left else 0
 
 
 # -- API keys ------------------------------------------------------------------------------------

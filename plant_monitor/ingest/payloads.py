@@ -22,6 +22,7 @@ from plant_monitor.windows import parse_rfc3339
 # Live data further off than this is a clock gone wrong, not a measurement of now (design §6).
 AHEAD_LIMIT_MS = 10 * 60_000
 AGE_LIMIT_MS = 400 * 86_400_000
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # years 1 to 9999
 # A message beyond this is no batch of readings; only its beginning is kept.
 SIZE_LIMIT = 1_048_576
 KEPT_OF_OVERSIZED = 65_536
@@ -111,7 +112,9 @@ def bind_point(station: MqttStation, topic: str) -> str | None:
     return pattern
 
 
-def decode_payload(payload: bytes, *, topic: str, point: str | None, plant: Plant, now_ms: int) -> Decoded:
+def decode_payload(
+    payload: bytes, *, topic: str, point: str | None, plant: Plant, now_ms: int, live: bool = True
+) -> Decoded:
     """Readings of one message.
 
     Parameters
@@ -120,6 +123,7 @@ def decode_payload(payload: bytes, *, topic: str, point: str | None, plant: Plan
     topic    where it came from, for the refusal
     point    the point it speaks of (:func:`bind_point`); None or an unknown one refuses the message
     now_ms   the present, for the bounds of live data
+    live     False: any time is taken, as what a person puts in again
 
     Rule  design §4.4: each value stands alone; ``null`` is a reading without a value; a missing mark is
     ``N``; NaN and infinite numbers are invalid readings and kept; strings and booleans are no numbers.
@@ -133,20 +137,30 @@ def decode_payload(payload: bytes, *, topic: str, point: str | None, plant: Plan
         content = json.loads(payload.decode("utf-8-sig"), object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
         return _refuse(payload, topic, [f"no JSON: {error}"], now_ms)
-    columns = Columns()
+    columns, present = Columns(), now_ms if live else None
     index = {s.parameter: i for i, s in enumerate(plant.series) if s.point == point}
     if type(content) is list:
         for at, entry in enumerate(content):
-            _take_object(entry, at, index, now_ms, columns)
+            _take_object(entry, at, index, present, columns)
     else:
-        _take_object(content, None, index, now_ms, columns)
+        _take_object(content, None, index, present, columns)
     if not columns.problems:
         return Decoded(columns.readings())
     refusal = _refuse(payload, topic, columns.problems, now_ms)
     return Decoded(columns.readings(), refusal.refused, refusal.problems)
 
 
-def _take_object(entry: Any, at: int | None, index: dict[str, int], now_ms: int, columns: Columns) -> None:
+def decode_again(refused: Refused, plant: Plant) -> Decoded:
+    """What was refused once, read with today's plant.yaml, whatever its time; what is still wrong is refused again."""
+    for station in plant.devices:
+        if isinstance(station, MqttStation) and (point := bind_point(station, refused.source)) is not None:
+            return decode_payload(
+                refused.raw, topic=refused.source, point=point, plant=plant, now_ms=refused.time_ms, live=False
+            )
+    return _refuse(refused.raw, refused.source, ["no station of plant.yaml receives this topic"], refused.time_ms)
+
+
+def _take_object(entry: Any, at: int | None, index: dict[str, int], now_ms: int | None, columns: Columns) -> None:
     """One object of a payload: its values, or the reason why none of them can be taken."""
     problem = None
     if type(entry) is not _Object:
@@ -218,8 +232,8 @@ def _mark(found: Any) -> int:
     return mark_code(found) if isinstance(found, str) else UNKNOWN_MARK
 
 
-def _time(found: Any, now_ms: int) -> int | str:
-    """ms UTC, or what is wrong with it."""
+def _time(found: Any, now_ms: int | None) -> int | str:
+    """ms UTC, or what is wrong with it; ``now_ms`` None: any time of the calendar."""
     if type(found) is str:
         try:
             time = parse_rfc3339(found)
@@ -231,6 +245,8 @@ def _time(found: Any, now_ms: int) -> int | str:
         time = math.floor(found)
     else:
         return f"{_shown(found)}, expected RFC 3339 with offset or epoch milliseconds"
+    if now_ms is None:
+        return time if FIRST_MS <= time <= LAST_MS else f"{_shown(found)} is out of range"
     if time > now_ms + AHEAD_LIMIT_MS:
         return f"{_shown(found)} is more than 10 minutes ahead"
     if time < now_ms - AGE_LIMIT_MS:

@@ -19,9 +19,8 @@ def run(*arguments: object) -> int:
 
 def test_the_same_results_without_the_journal(influxd: Influxd, tmp_path: Path) -> None:
     influxd.create_database("readings")
-    store = (
-        f"store:\n  influxdb: {{url: '{influxd.url}', api: v1, org: plant, bucket: readings, results_bucket: results}}\n"
-    )
+    server = f"{{url: '{influxd.url}', api: v1, org: plant, bucket: readings, results_bucket: results}}"
+    store = f"store:\n  influxdb: {server}\n"
     here, elsewhere = tmp_path / "here.yaml", tmp_path / "elsewhere.yaml"
     text = (CASE / "plant.yaml").read_text(encoding="utf-8")
     here.write_text(text + store, encoding="utf-8")
@@ -31,12 +30,12 @@ def test_the_same_results_without_the_journal(influxd: Influxd, tmp_path: Path) 
     assert run("import", here, CASE / "readings.csv", "--data", data) == 0
     plant = load_plant(here)
     assert plant.influxdb is not None
-    server = InfluxServer(plant.influxdb)
+    influx = InfluxServer(plant.influxdb)
     with DataFolder(data).journal(plant) as journal:
-        forwarder = Forwarder(journal, plant, server, SystemClock())
+        forwarder = Forwarder(journal, plant, influx, SystemClock())
         while forwarder.forward_once():
             pass
-    server.close()
+    influx.close()
 
     assert run("evaluate", here, "--data", data, "--out", tmp_path / "a") == 0
     assert run("evaluate", elsewhere, "--data", away, "--out", tmp_path / "b") == 0
