@@ -20,7 +20,7 @@ from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table
 from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import Readings, ReadingSource, Touched
-from plant_monitor.windows import local_day, local_windows
+from plant_monitor.windows import Windows, local_day, local_windows
 
 
 def readings_around(
@@ -69,6 +69,14 @@ def evaluate_days(
 def laboratory(plant: Plant, source: ReadingSource, results: Iterable[LabResult]) -> Table:
     """Laboratory results judged, each beside the online analyser over the time of its sample."""
     return lab_table(plant, [(result, _online(plant, source, result)) for result in results])
+
+
+def samples_within(results: Iterable[LabResult], windows: Windows) -> list[LabResult]:
+    """The results whose sample touches the days."""
+    if not windows.days:
+        return []
+    start_ms, end_ms = windows.start_ms, windows.end_ms
+    return [r for r in results if r.start_ms < end_ms and max(r.end_ms, r.start_ms + 1) > start_ms]
 
 
 def _online(plant: Plant, source: ReadingSource, result: LabResult) -> OnlineMean | None:

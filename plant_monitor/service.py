@@ -104,11 +104,16 @@ class DataFolder:
         with self.journal(plant, read_only=True) as journal:
             yield journal
 
+    @property
+    def ledger_file(self) -> Path:
+        """Alerts, statements, laboratory results, keys."""
+        return self.path / "ledger.sqlite"
+
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """The ledger; made where there is none."""
         self.path.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(f"sqlite:///{self.path / 'ledger.sqlite'}")
+        ledger = Ledger(f"sqlite:///{self.ledger_file}")
         try:
             yield ledger
         finally:

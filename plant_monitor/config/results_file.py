@@ -38,11 +38,12 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
     part.replace(path)
 
 
-def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
-    """A CSV for each of :data:`RESULTS`."""
+def write_evaluation(directory: Path, evaluation: Evaluation, lab: Table) -> None:
+    """A CSV for each of :data:`RESULTS`, and ``lab.csv``."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in RESULTS:
         write_table(directory / f"{name}.csv", getattr(evaluation, name))
+    write_table(directory / "lab.csv", lab)
 
 
 def write_statement(directory: Path, statement: Statement) -> None:
