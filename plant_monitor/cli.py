@@ -24,6 +24,7 @@ from plant_monitor import __version__, monitor
 from plant_monitor.allocation.documents import document
 from plant_monitor.allocation.exact import yuan_text
 from plant_monitor.allocation.statement import Period
+from plant_monitor.backup import PLANT_FILE, backup, restore
 from plant_monitor.clock import SystemClock
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.config.costs_file import read_costs
@@ -471,6 +472,38 @@ def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
             messages.print(f"quarantine {one.id}: {one.refused.source}: {one.refused.reason}", markup=False)
     for problem in problems:
         messages.print(problem, style="red", markup=False)
+    return 1 if problems else 0
+
+
+@app.command("backup")
+def backup_(
+    plant_file: PlantFile,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The archive, .tar.gz; never overwritten.")],
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Journal, ledger and plant.yaml as one set, also while the service runs. 备份。"""
+    plant = load_plant(plant_file, secrets=False)
+    manifest = backup(plant, DataFolder(data), out, now_ms=SystemClock().now_ms())
+    messages.print(f"{out}: {', '.join(manifest['sha256'])}; plant.yaml {plant.digest[:16]}", markup=False)
+    for name in manifest["secrets"]:
+        messages.print(f"  not in it, keep it elsewhere: {name}", markup=False)
+    return 0
+
+
+@app.command("restore")
+def restore_(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A new folder for it.")],
+) -> int:
+    """A backup into a new data folder, checked. 恢复。"""
+    folder = DataFolder(data)
+    manifest = restore(archive, folder)
+    plant = load_plant(data / PLANT_FILE, secrets=False)
+    with folder.journal(plant, read_only=True) as journal:
+        problems = journal.check()
+    for problem in problems:
+        messages.print(problem, style="red", markup=False)
+    messages.print(f"{data}: {', '.join(manifest['sha256'])}, made by {manifest['product']}", markup=False)
     return 1 if problems else 0
 
 
