@@ -51,7 +51,7 @@ class LabResult:
     @property
     def text(self) -> str:
         """As reported: ``312.4`` or ``<0.05``."""
-        return f"{'<' if self.below_lod else ''}{self.value!r}"
+        return ("<" if self.below_lod else "") + repr(self.value).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 ``expected.yaml`` holds the arithmetic in words and, per result file, rows by their telling columns: each
 row names a unique row of the file (by the columns that identify rows) and what else must stand in it.
-``[]`` means the file has no rows; ``count`` counts rows that match.
+``lab_results.csv`` is handed in where there is one. ``[]`` means the file has no rows; ``count`` counts rows that
+match.
 """
 
 import csv
@@ -13,10 +14,24 @@ import pytest
 import yaml
 
 from plant_monitor.cli import main
-from plant_monitor.config.results_file import RESULTS as FILES
+from plant_monitor.config.results_file import RESULTS
 
+FILES = (*RESULTS, "lab")
 CASES = Path(__file__).parent.parent / "cases" / "evaluate"
-KEYS = {"point", "parameter", "date", "hour", "month", "step", "period", "statistic", "limit_set", "start", "code"}
+KEYS = {
+    "point",
+    "parameter",
+    "date",
+    "hour",
+    "month",
+    "step",
+    "period",
+    "sample_start",
+    "statistic",
+    "limit_set",
+    "start",
+    "code",
+}
 
 
 def same(text: str, expected: object) -> bool:
@@ -36,7 +51,8 @@ def test_case(case: str, tmp_path: Path) -> None:
     folder = CASES / case
     expected = yaml.safe_load((folder / "expected.yaml").read_text())
     plant, readings = folder / "plant.yaml", folder / "readings.csv"
-    assert main(["evaluate", str(plant), "--readings", str(readings), "--out", str(tmp_path)]) == 0
+    lab = ["--lab", str(folder / "lab_results.csv")] if (folder / "lab_results.csv").exists() else []
+    assert main(["evaluate", str(plant), "--readings", str(readings), *lab, "--out", str(tmp_path)]) == 0
     rows = {name: list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in FILES}
     for name in FILES:
         if expected.get(name) == []:
