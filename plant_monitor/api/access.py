@@ -74,6 +74,14 @@ class Viewer:
         return tuple(p for p in self.plant.points if p.id in ids)
 
     @cached_property
+    def lab_points(self) -> frozenset[str]:
+        """Points whose laboratory results are open: a member's own, and the effluent, whose compliance is public."""
+        shown = {p.id for p in self.own_points}
+        if self.plant.effluent is not None:
+            shown.add(self.plant.effluent)
+        return frozenset(shown)
+
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """The members the viewer may know of."""
         if self.role is not ViewerRole.MEMBER:
@@ -127,6 +135,11 @@ class Viewer:
         """403 for who may read alerts and not treat them."""
         if self.role is ViewerRole.MEMBER:
             raise ApiError(403, "forbidden", "a member's key may not treat alerts")
+
+    def require_to_enter(self) -> None:
+        """403 for who may not enter data."""
+        if self.role not in (ViewerRole.OPERATOR, ViewerRole.ADMIN):
+            raise ApiError(403, "forbidden", "entering data needs the key of an operator or admin")
 
     @property
     def sees_names(self) -> bool:

@@ -13,6 +13,7 @@ from plant_monitor.api.alert_routes import alert_routes
 from plant_monitor.api.compliance_routes import compliance_routes
 from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
+from plant_monitor.api.lab_routes import lab_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.plant_routes import plant_routes
 from plant_monitor.api.readings_routes import readings_routes
@@ -54,7 +55,7 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     metrics = ApiMetrics(services)
     api = APIRouter(prefix=PREFIX, responses=_ERRORS)
-    for routes in (plant_routes, readings_routes, compliance_routes, alert_routes, statement_routes):
+    for routes in (plant_routes, readings_routes, compliance_routes, lab_routes, alert_routes, statement_routes):
         api.include_router(routes(services))
     api.include_router(service_routes(services, metrics))
     app.include_router(api)

@@ -204,6 +204,45 @@ class HeadroomView(BaseModel):
     valid_share: float | None
 
 
+class LabView(BaseModel):
+    """A row of lab.csv: a laboratory result against one limit on one day of its sample."""
+
+    point: str
+    parameter: str
+    sample_start: str
+    sample_end: str = Field(description="exclusive; that of the start for a grab sample")
+    date: str
+    result: str = Field(description="as reported: a number, or `<` with the limit of detection")
+    result_unit: str
+    value: float | None = Field(description="in `unit`, that of the limit; null below the limit of detection")
+    unit: str
+    limit_set: str
+    statistic: str
+    lower: float | None
+    upper: float | None
+    ratio: float | None
+    verdict: str
+    limit_verified: str = Field(description="`no`: the number was not seen in the text of the standard")
+    online_mean: float | None = Field(description="the analyser over the sample, in `result_unit`, as what follows")
+    online_valid_share: float | None
+    difference: float | None = Field(description="analyser − laboratory")
+    difference_share: float | None
+    tolerance: float | None
+    tolerance_mark: str = Field(description="how sure the tolerance is: V verified, 1 one source, M memory, E a choice")
+    agrees: str = Field(description="`yes`, `no`, or empty where it cannot be told")
+    method: str
+    laboratory: str
+    who: str = Field(description="who took the sample; empty for members")
+
+
+class LabTakenView(BaseModel):
+    """What became of the results."""
+
+    new: int
+    known: int
+    replaced: int
+
+
 class EpisodeView(BaseModel):
     """An episode of an alert."""
 

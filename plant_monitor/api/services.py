@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transition
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 
@@ -145,6 +146,38 @@ class Statements(Protocol):
     ) -> Sequence[StatementHead]: ...
 
 
+class StoredLabResult(Protocol):
+    """A laboratory result that was entered."""
+
+    @property
+    def result(self) -> LabResult: ...
+
+
+class LabTaken(Protocol):
+    """What became of results that were handed in."""
+
+    @property
+    def new(self) -> int: ...
+    @property
+    def known(self) -> int: ...
+    @property
+    def replaced(self) -> int: ...
+
+
+class Lab(Protocol):
+    """Where laboratory results are kept."""
+
+    def add(self, results: Iterable[LabResult], *, now_ms: int, actor: str) -> LabTaken: ...
+    def find(
+        self,
+        *,
+        points: Collection[str] | None = None,
+        parameter: str | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+    ) -> Sequence[StoredLabResult]: ...
+
+
 class ApiLedger(Protocol):
     """What the API needs of a ledger."""
 
@@ -156,6 +189,8 @@ class ApiLedger(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def statements(self) -> Statements: ...
+    @property
+    def lab(self) -> Lab: ...
 
 
 @dataclass(frozen=True)

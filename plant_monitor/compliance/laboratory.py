@@ -27,6 +27,7 @@ from plant_monitor.windows import Windows, local_day, rfc3339
 
 _RESULT = re.compile(r"([<＜]?)\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)", re.ASCII)
 MAX_SAMPLE_DAYS = 31
+_LENGTHS = {"unit": 32, "method": 256, "laboratory": 256, "who": 128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,11 @@ def problem_of(plant: Plant, result: LabResult) -> str | None:
         return f"result {result.text} is impossible"
     if result.below_lod and result.value <= 0:
         return f"result {result.text}: a limit of detection is above 0"
-    return next(
-        (f"{name} is empty" for name in ("unit", "method", "laboratory", "who") if not getattr(result, name)), None
-    )
+    empty = [name for name in ("unit", "method", "laboratory", "who") if not getattr(result, name).strip()]
+    if empty:
+        return f"{', '.join(empty)} not stated"
+    long = [name for name, most in _LENGTHS.items() if len(getattr(result, name)) > most]
+    return f"{long[0]} is longer than {_LENGTHS[long[0]]} letters" if long else None
 
 
 def online_mean(plant: Plant, result: LabResult, readings: Mapping[str, Readings]) -> OnlineMean | None:

@@ -23,6 +23,8 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/compliance/hourly"): ("/compliance/hourly", "/compliance/hourly?point=beta-outfall"),
     ("GET", "/exceedances"): ("/exceedances", "/exceedances?point=beta-outfall"),
     ("GET", "/headroom"): ("/headroom", None),
+    ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
+    ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
     ("GET", "/alerts/{alert}"): ("/alerts/{alpha_alert}", "/alerts/{beta_alert}"),
     ("POST", "/alerts/{alert}/{action}"): (None, "/alerts/{beta_alert}/acknowledge"),
