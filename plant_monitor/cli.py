@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -26,7 +27,9 @@ from plant_monitor.allocation.exact import yuan_text
 from plant_monitor.allocation.statement import Period
 from plant_monitor.backup import PLANT_FILE, backup, restore
 from plant_monitor.clock import SystemClock
+from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.laboratory import LabResult
+from plant_monitor.compliance.tables import Table as Results
 from plant_monitor.config.costs_file import read_costs
 from plant_monitor.config.lab_file import read_lab
 from plant_monitor.config.plant_file import json_schema, load_plant
@@ -38,7 +41,8 @@ from plant_monitor.config.readings_file import (
     write_readings,
     write_rejects,
 )
-from plant_monitor.config.results_file import write_evaluation, write_statement
+from plant_monitor.config.results_file import read_results, write_evaluation, write_statement, write_table
+from plant_monitor.config.scenario_file import load_scenario
 from plant_monitor.demo.run import run_demo
 from plant_monitor.errors import InputError, PlantMonitorError, SourceError, StoreUnavailable
 from plant_monitor.ingest.modbus import probe as probe_device
@@ -146,6 +150,10 @@ def evaluate(
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last local day, inclusive.")] = None,
     rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="List bad rows here: line,reason.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a file with bad rows.")] = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD_DIR", help="Also difference.csv: what changed since.", exists=True),
+    ] = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
@@ -164,9 +172,48 @@ def evaluate(
         result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1], rates=True)
         judged = monitor.laboratory(plant, source, monitor.samples_within(results, result.windows))
     write_evaluation(out, result, judged)
+    if diff is not None:
+        old = read_results(diff, COMPARED)
+        _tell_differences(out, differences(old, {name: getattr(result, name).rows() for name in COMPARED}))
     counts = f"{len(result.windows.days)} days, {len(result.daily)} daily rows, {len(result.exceedances)} exceedances"
     messages.print(f"{counts} -> {out}", markup=False)
     return code
+
+
+@app.command()
+def whatif(
+    plant_file: PlantFile,
+    scenario: Annotated[
+        Path, typer.Option("--scenario", metavar="FILE", help="What would be otherwise.", exists=True, dir_okay=False)
+    ],
+    out: OutDir,
+    readings: ReadingsFile = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First local day, inclusive.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last local day, inclusive.")] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """The results as they would have been, and difference.csv against what was. 假设分析。"""
+    plant = _reading_plant(plant_file, from_store=readings is None)
+    supposed = load_scenario(scenario, plant)
+    asked = (_day(first, "--from"), _day(last, "--to"))
+    with _source(plant, readings, data) as (source, bad):
+        code = _report(bad, None)
+        known = monitor.days_with_readings(plant, source) or (date.max, date.min)
+        days = asked[0] or known[0], asked[1] or known[1]
+        was, would_be = monitor.what_if(plant, source, supposed, *days)
+    write_evaluation(out, would_be, monitor.laboratory(plant, MemorySource(Readings.empty()), []))
+    _tell_differences(out, monitor.compared(was, would_be))
+    return code
+
+
+def _tell_differences(out: Path, table: Results) -> None:
+    """``difference.csv``, and how many of each cause."""
+    write_table(out / "difference.csv", table)
+    causes = Counter(str(cause) for cause in table.columns["cause"])
+    told = ", ".join(f"{count} by {cause}" for cause, count in sorted(causes.items()))
+    messages.print(
+        f"{len(table)} verdicts differ{': ' + told if told else ''} -> {out / 'difference.csv'}", markup=False
+    )
 
 
 @app.command()

@@ -15,8 +15,10 @@ from datetime import date, timedelta
 from plant_monitor.alerts.lifecycle import Exceedance
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
+from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
+from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import Readings, ReadingSource, Touched
@@ -88,6 +90,24 @@ def _online(plant: Plant, source: ReadingSource, result: LabResult) -> OnlineMea
     end_ms = max(result.end_ms, result.start_ms + 1)
     readings = readings_around(plant, source, result.start_ms, end_ms, chosen=needed).by_time()
     return online_mean(plant, result, {plant.series[i].parameter: readings.of_series(i) for i in needed})
+
+
+def what_if(
+    plant: Plant, source: ReadingSource, scenario: Scenario, first: date, last: date
+) -> tuple[Evaluation, Evaluation]:
+    """The days as they were, and as they would have been; by the same core."""
+    windows = local_windows(first, last, plant.zone)
+    readings = Readings.empty()
+    if windows.days:
+        readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
+    other_plant, other_readings = changed(plant, readings, scenario)
+    return evaluate(plant, readings, windows), evaluate(other_plant, other_readings, windows)
+
+
+def compared(was: Evaluation, now: Evaluation) -> Table:
+    """Every verdict in which two evaluations differ, with its cause."""
+    sides = [{name: getattr(one, name).rows() for name in COMPARED} for one in (was, now)]
+    return differences(*sides)
 
 
 def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem]) -> Statement:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from plant_monitor.allocation.documents import (
     STATEMENT_HEADER,
@@ -17,6 +18,7 @@ from plant_monitor.allocation.documents import (
 from plant_monitor.allocation.statement import Statement
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import Table
+from plant_monitor.errors import InputError
 
 RESULTS = (
     "hourly", "daily", "monthly", "exceedances", "headroom", "findings", "removal", "substituted", "rates",
@@ -44,6 +46,34 @@ def write_evaluation(directory: Path, evaluation: Evaluation, lab: Table) -> Non
     for name in RESULTS:
         write_table(directory / f"{name}.csv", getattr(evaluation, name))
     write_table(directory / "lab.csv", lab)
+
+
+def read_results(directory: Path, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of result files, as they were written: numbers as numbers, None for unknown; no file, no rows.
+
+    Raises
+    ------
+    InputError  the folder has none of the files
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        path = directory / f"{name}.csv"
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                found[name] = [{key: _value(key, text) for key, text in row.items()} for row in csv.DictReader(file)]
+    if not found:
+        raise InputError(f"{directory}: no results here, expected files that `evaluate` has written")
+    return found
+
+
+def _value(column: str, text: str) -> Any:
+    """A cell as it was: what is no text column holds a number or nothing."""
+    if column in _TEXT:
+        return text
+    return float(text) if text else None
+
+
+_TEXT = {"point", "parameter", "hour", "date", "month", "limit_set", "statistic", "verdict"}
 
 
 def write_statement(directory: Path, statement: Statement) -> None:
