@@ -17,12 +17,14 @@ from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
 from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.tables import Table
-from plant_monitor.plant import FLOW, VOLUME, Plant
+from plant_monitor.errors import InputError
+from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
-from plant_monitor.windows import Windows, local_day, local_windows
+from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows
 
 
 def readings_around(
@@ -92,6 +94,22 @@ def _online(plant: Plant, source: ReadingSource, result: LabResult) -> OnlineMea
     return online_mean(plant, result, {plant.series[i].parameter: readings.of_series(i) for i in needed})
 
 
+def explained(plant: Plant, source: ReadingSource, point: str, parameter: str, day: date) -> list[Name]:
+    """How the verdicts of one series on one day came about, line by line.
+
+    Raises
+    ------
+    InputError  the plant has no such series, or one that has no verdict
+    """
+    index = plant.series_index.get((point, parameter))
+    if index is None or parameter == VOLUME:
+        known = ", ".join(f"{s.point}/{s.parameter}" for s in plant.series if s.parameter != VOLUME)
+        raise InputError(f"nothing is judged of {point}/{parameter}; expected one of {known}")
+    windows = local_windows(day, day, plant.zone)
+    readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
+    return explain_day(plant, readings, windows, plant.point_by_id[point], plant.series[index])
+
+
 def what_if(
     plant: Plant, source: ReadingSource, scenario: Scenario, first: date, last: date
 ) -> tuple[Evaluation, Evaluation]:
@@ -141,6 +159,23 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=i) for i in range((last - first).days + 1)]
 
 
+def with_ended_months(plant: Plant, days: Iterable[date], until_ms: int) -> set[date]:
+    """The days, and all others of their months that are over, where a limit speaks of months.
+
+    A month is judged as a whole: once when it ends, and again when anything in it changes.
+    """
+    found = set(days)
+    used = {set_id for point in plant.points for set_id in point.limits}
+    statistics = {x.statistic for set_id in used for x in plant.limit_set_by_id[set_id].limits}
+    if Statistic.MONTHLY_MEAN not in statistics:
+        return found
+    for first in {day.replace(day=1) for day in found}:
+        following = (first + timedelta(days=31)).replace(day=1)
+        if day_start_ms(following, plant.zone) <= until_ms:
+            found |= set(days_between(first, following - timedelta(days=1)))
+    return found
+
+
 def runs_of_days(days: Iterable[date]) -> list[tuple[date, date]]:
     """The days as runs without gaps, each by its first and last day."""
     runs: list[tuple[date, date]] = []
@@ -166,7 +201,8 @@ def exceedances(evaluation: Evaluation) -> list[Exceedance]:
             peak=e.peak,
             limit=e.limit,
             peak_ratio=e.peak_ratio,
-            ongoing=e.ongoing,
+            # A month that is over is judged for good: nothing goes on that an evaluation would have to look back to.
+            ongoing=e.ongoing and e.statistic is not Statistic.MONTHLY_MEAN,
             unit=e.unit,
         )
         for e in evaluation.episodes

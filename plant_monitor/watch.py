@@ -135,6 +135,7 @@ class Watch:
         token, touched = self._journal.touched(self._seen)
         until_ms = now_ms - SETTLE_MS
         days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
+        days = monitor.with_ended_months(self._plant, days, until_ms)
         runs = monitor.runs_of_days(days | self._unpublished)
         for first, last in runs:
             start = self._look_back(first)

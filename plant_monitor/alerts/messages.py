@@ -78,7 +78,7 @@ class _Facts:
         self.parameter = PARAMETERS.get(alert.parameter, Name(alert.parameter, alert.parameter))
         known = self.worst.statistic in [str(s) for s in Statistic]
         self.statistic = _STATISTICS[Statistic(self.worst.statistic)] if known else Name("", "")
-        self.hours = self.worst.statistic.startswith("hourly")
+        self.windows = _windows(alert.windows, self.worst.statistic)
         self.where = _place(alert.point, plant)
         self.rule = plant.limit_set_by_id.get(alert.limit_set)
         self.clause = _clause(self.rule, self.worst, plant)
@@ -100,7 +100,7 @@ class _Facts:
 
     def zh_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f"({number(self.worst.peak_ratio, 1.0)} 倍)"
-        windows = f"{self.alert.windows} {'小时' if self.hours else '天'}"
+        windows = self.windows.zh
         if self.transition is Transition.WITHDRAWN:
             status = "数据更正后,不再超标"
         elif self.alert.ongoing:
@@ -119,7 +119,7 @@ class _Facts:
 
     def en_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f" ({number(self.worst.peak_ratio, 1.0)} times)"
-        windows = f"{self.alert.windows} {'hour' if self.hours else 'day'}{'' if self.alert.windows == 1 else 's'}"
+        windows = self.windows.en
         if self.transition is Transition.WITHDRAWN:
             status = "corrected data no longer show an exceedance"
         elif self.alert.ongoing:
@@ -142,6 +142,16 @@ class _Facts:
     def _time(self, time_ms: int) -> str:
         moment = datetime.fromtimestamp(time_ms // 1000, self.plant.zone)
         return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _windows(count: int, statistic: str) -> Name:
+    """``3 hours``, by what the statistic is of."""
+    unit = Name("天", "day")
+    if statistic.startswith("hourly"):
+        unit = Name("小时", "hour")
+    elif statistic == Statistic.MONTHLY_MEAN:
+        unit = Name("个月", "month")
+    return Name(f"{count} {unit.zh}", f"{count} {unit.en}{'' if count == 1 else 's'}")
 
 
 def _place(point_id: str, plant: Plant) -> Name:
