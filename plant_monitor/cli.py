@@ -206,6 +206,27 @@ def whatif(
     return code
 
 
+@app.command()
+def explain(
+    plant_file: PlantFile,
+    point: Annotated[str, typer.Argument(metavar="POINT")],
+    parameter: Annotated[str, typer.Argument(metavar="PARAMETER")],
+    day: Annotated[str, typer.Argument(metavar="DATE")],
+    readings: ReadingsFile = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """How a day's verdict came about, in words and numbers. 说明某日判定的由来。"""
+    plant = _reading_plant(plant_file, from_store=readings is None)
+    asked = _day(day, "DATE")
+    assert asked is not None
+    with _source(plant, readings, data) as (source, bad):
+        code = _report(bad, None)
+        lines = monitor.explained(plant, source, point, parameter, asked)
+    for text in [*(line.zh for line in lines), "", *(line.en for line in lines)]:
+        sys.stdout.write(text + "\n")
+    return code
+
+
 def _tell_differences(out: Path, table: Results) -> None:
     """``difference.csv``, and how many of each cause."""
     write_table(out / "difference.csv", table)

@@ -1,0 +1,228 @@
+"""A day's verdict in words and numbers that a lay reader can follow (zh/en): from readings to mean to limit.
+
+Nothing is computed here that the evaluation does not compute: the lines say what it did.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from plant_monitor import units
+from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.holds import FlowCurve, flow_curve
+from plant_monitor.plant import FLOW, PH, VOLUME, Limit, Name, Plant, Point, Represents, Series
+from plant_monitor.readings import Readings, mark_text
+from plant_monitor.windows import HOUR_MS, Windows
+
+VERDICTS = {
+    "no_limit": ("没有有效限值，不作判定", "no limit is in force, so nothing is judged"),
+    "no_discharge": ("没有排放，不作判定", "nothing was discharged, so nothing is judged"),
+    "insufficient_data": (
+        "有效数据不足 75 %，不能判定达标",
+        "less than 75 % of the data are valid: no verdict, and never «met»",
+    ),
+    "exceeded": ("超标", "exceeded"),
+    "met": ("达标", "met"),
+}
+
+WORDS = {
+    "no_limit": "无限值",
+    "no_discharge": "无排放",
+    "insufficient_data": "数据不足",
+    "exceeded": "超标",
+    "met": "达标",
+}
+
+
+def explain_day(plant: Plant, readings: Readings, windows: Windows, point: Point, series: Series) -> list[Name]:
+    """The derivation of one series' verdicts on the one day of ``windows``, line by line.
+
+    ``readings`` as for :func:`~plant_monitor.compliance.evaluate.evaluate`.
+    """
+    evaluation = evaluate(plant, readings, windows)
+    by_parameter = {
+        s.parameter: readings.of_series(plant.series_index[point.id, s.parameter]).by_time() for s in point.series
+    }
+    own = by_parameter[series.parameter]
+    curve = flow_curve(point, plant, by_parameter, windows.hour_edges)
+    rows = [r for r in evaluation.daily.rows() if (r["point"], r["parameter"]) == (point.id, series.parameter)]
+    lines = [_title(point, series, windows), *_readings(own, windows), _hold(series)]
+    if series.parameter != FLOW:
+        lines += _flow(point, plant, by_parameter, curve, windows)
+    lines += _share(rows[0], curve, series, windows)
+    lines += _statistic(plant, series, rows[0], curve, evaluation)
+    for row in rows:
+        lines += _judged(plant, series, row, evaluation)
+    return lines
+
+
+def _title(point: Point, series: Series, windows: Windows) -> Name:
+    day = windows.days[0].isoformat()
+    zh, en = (point.name.zh, point.name.en) if point.name else (point.id, point.id)
+    return Name(f"{zh} {series.parameter}，{day}", f"{en}, {series.parameter} on {day}")
+
+
+def _readings(own: Readings, windows: Windows) -> list[Name]:
+    inside = own.take((own.time >= windows.start_ms) & (own.time < windows.end_ms))
+    valid = int(inside.valid.sum())
+    lines = [
+        Name(
+            f"当日读数 {len(inside)} 个，其中有效 {valid} 个。",
+            f"{len(inside)} readings that day, {valid} of them valid.",
+        )
+    ]
+    marks = Counter(mark_text(int(m)) for m in inside.mark[~inside.valid])
+    if marks:
+        told = ", ".join(f"{mark} × {count}" for mark, count in sorted(marks.items()))
+        lines.append(
+            Name(
+                f"无效读数按标记：{told}（标记 N 而无效者没有数值）。",
+                f"Invalid, by mark: {told} (an invalid N has no value).",
+            )
+        )
+    return lines
+
+
+def _hold(series: Series) -> Name:
+    minutes = (series.interval_ms or 0) / 60_000
+    if series.represents is Represents.BEFORE:
+        return Name(
+            f"每个读数代表它之前的时段，至上一个读数为止，最长 {2 * minutes:g} 分钟。",
+            f"A reading speaks for the time before it, back to the previous one, at most {2 * minutes:g} min.",
+        )
+    return Name(
+        f"每个读数有效至下一个读数，最长 {2 * minutes:g} 分钟。",
+        f"A reading holds until the next one, at most {2 * minutes:g} min.",
+    )
+
+
+def _flow(point: Point, plant: Plant, readings: dict[str, Readings], curve: FlowCurve, windows: Windows) -> list[Name]:
+    if not curve.metered:
+        return [Name("该点不计流量，按时间加权。", "The point has no flow meter: every moment weighs the same.")]
+    alone = flow_curve(point, plant, readings, windows.hour_edges, totaliser=False)
+    known, by_flow = int(curve.known_ms.sum()), int(alone.known_ms.sum())
+    volume = float(np.nansum(curve.volume_m3))
+    lines = [
+        Name(
+            f"流量已知 {_hours(known)} 小时，排放 {volume:.3f} m³。",
+            f"The flow is known for {_hours(known)} h; {volume:.3f} m³ were discharged.",
+        )
+    ]
+    if point.find(VOLUME) is not None and known > by_flow:
+        lines.append(
+            Name(
+                f"其中 {_hours(known - by_flow)} 小时无有效流量读数，由累积流量的斜率代替。",
+                f"For {_hours(known - by_flow)} h of that no flow reading is valid: the totaliser's slope stands in.",
+            )
+        )
+    return lines
+
+
+def _share(row: dict[str, Any], curve: FlowCurve, series: Series, windows: Windows) -> list[Name]:
+    due = windows.end_ms - windows.start_ms if series.parameter == FLOW else int(curve.due_ms.sum())
+    if row["valid_share"] is None:
+        return [Name("全天无排放，无应测时间。", "Nothing was discharged all day: no time is due.")]
+    valid = round(row["valid_share"] * due)
+    return [
+        Name(
+            f"应测时间（排放或流量未知）{_hours(due)} 小时，有效 {_hours(valid)} 小时："
+            f"有效率 {row['valid_share']:.2%}（要求 ≥ 75 %）。",
+            f"Due (discharging, or flow unknown) {_hours(due)} h, valid {_hours(valid)} h: "
+            f"valid share {row['valid_share']:.2%} (75 % is needed).",
+        )
+    ]
+
+
+def _statistic(
+    plant: Plant, series: Series, row: dict[str, Any], curve: FlowCurve, evaluation: Evaluation
+) -> list[Name]:
+    if series.parameter == PH:
+        return [
+            Name(
+                "pH 不作平均：按各小时的时间加权中位数判定。",
+                "pH is never averaged: each hour's weighted median is judged.",
+            )
+        ]
+    load = row["load_kg"]
+    if not (units.is_concentration(series.unit) and curve.metered and load and row["value"]):
+        return [Name("按时间加权平均。", "Time-weighted mean.")]
+    if row["statistic"] != "daily_mean":
+        return [Name("各小时按流量加权。", "Each hour is flow-weighted.")]
+    unit = _unit(plant, series, row, evaluation)
+    m3 = load / (row["value"] * units.factor(unit, "kg/m3"))
+    sum_ = f"{load:.6g} kg ÷ {m3:.3f} m³ = {row['value']:.6g} {unit}"
+    return [
+        Name(
+            f"流量加权（HJ 212-2017 附录 D 式 12–14），有效时间内：{sum_}。",
+            f"Flow-weighted (HJ 212-2017 App. D, eqs 12–14), in valid time: {sum_}.",
+        )
+    ]
+
+
+def _unit(plant: Plant, series: Series, row: dict[str, Any], evaluation: Evaluation) -> str:
+    """The unit of a row's numbers: that of its limit, else of the series."""
+    if not row["limit_set"]:
+        return series.unit
+    limit = _limit(plant.limit_set_by_id[row["limit_set"]].limits, series, row, evaluation)
+    return limit.unit or series.unit if limit else series.unit
+
+
+def _judged(plant: Plant, series: Series, row: dict[str, Any], evaluation: Evaluation) -> list[Name]:
+    zh, en = VERDICTS[row["verdict"]]
+    if not row["limit_set"]:
+        value = "—" if row["value"] is None else f"{row['value']:.6g} {series.unit}"
+        return [Name(f"{row['statistic']} {value}：{zh}。", f"{row['statistic']} {value}: {en}.")]
+    limit_set = plant.limit_set_by_id[row["limit_set"]]
+    limit = _limit(limit_set.limits, series, row, evaluation)
+    unit = _unit(plant, series, row, evaluation)
+    shown = "" if unit == "1" else f" {unit}"
+    bounds = " … ".join(f"{row[b]:g}" for b in ("lower", "upper") if row[b] is not None)
+    value = "—" if row["value"] is None else f"{row['value']:.6g}"
+    head = f"{row['limit_set']} ({row['statistic']})"
+    lines = [
+        Name(
+            f"{limit_set.title.zh} {head}：{value}{shown}，限值 {bounds}{shown}：{zh}。",
+            f"{limit_set.title.en} {head}: {value}{shown}, limit {bounds}{shown}: {en}.",
+        )
+    ]
+    if limit is not None:
+        since = f"{limit.valid_from or '…'} – {limit.valid_to or '…'}"
+        source = " ".join(x for x in (limit.clause, limit.source or limit_set.source) if x)
+        lines.append(Name(f"  限值来源：{source}；有效期 {since}。", f"  The limit: {source}; in force {since}."))
+        if not limit.verified:
+            lines.append(
+                Name(
+                    "  注意：该限值数字尚未与标准原文核对。",
+                    "  Note: this number was not seen in the standard's own text.",
+                )
+            )
+    if row["statistic"].startswith("hourly"):
+        lines.append(_hours_judged(series, row, evaluation))
+    return lines
+
+
+def _limit(limits: Sequence[Limit], series: Series, row: dict[str, Any], evaluation: Evaluation) -> Limit | None:
+    """The limit of a row: of those in force that day the one with the latest ``valid_from``."""
+    day = evaluation.windows.days[0]
+    mine = [x for x in limits if (x.parameter, x.statistic) == (series.parameter, row["statistic"]) and x.in_force(day)]
+    return max(mine, key=lambda x: str(x.valid_from or ""), default=None)
+
+
+def _hours_judged(series: Series, row: dict[str, Any], evaluation: Evaluation) -> Name:
+    key = (series.point, series.parameter, row["limit_set"], row["statistic"])
+    hours = [r for r in evaluation.hourly.rows() if (r["point"], r["parameter"], r["limit_set"], r["statistic"]) == key]
+    counts = Counter(r["verdict"] for r in hours)
+    told = ", ".join(f"{verdict} × {count}" for verdict, count in sorted(counts.items()))
+    told_zh = "，".join(f"{WORDS[verdict]} × {count}" for verdict, count in sorted(counts.items()))
+    return Name(
+        f"  各小时：{told_zh}；当日数值为余量最小的小时。",
+        f"  By hour: {told}; the day's value is its tightest hour's.",
+    )
+
+
+def _hours(ms: int) -> str:
+    return f"{ms / HOUR_MS:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,61 @@
+"""The derivation of a verdict, as a lay reader gets it: the numbers are those of the hand-worked cases."""
+
+from pathlib import Path
+
+import pytest
+
+from plant_monitor.cli import main
+
+CASES = Path(__file__).resolve().parents[1] / "cases" / "evaluate"
+
+
+def explained(case: str, parameter: str, day: str, capsys: pytest.CaptureFixture[str]) -> str:
+    folder = CASES / case
+    arguments = ["explain", folder / "plant.yaml", "out", parameter, day, "--readings", folder / "readings.csv"]
+    assert main([str(a) for a in arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("case", "parameter", "day", "words"),
+    [
+        (
+            "totaliser_stands_in",
+            "cod_cr",
+            "2026-10-01",
+            ["206.667 m³", "For 6 h of that", "29.3333 kg ÷ 206.667 m³ = 141.935 mg/L", "limit 300 mg/L: met", "达标"],
+        ),
+        ("no_discharge", "cod_cr", "2026-10-02", ["no time is due", "nothing was discharged", "没有排放"]),
+        ("three_quarters", "cod_cr", "2026-10-02", ["valid 18 h", "less than 75 %", "不能判定达标"]),
+        ("marks_end_holds", "cod_cr", "2026-10-01", ["4 readings that day, 2 of them valid", "D × 1", "N × 1"]),
+        ("represents_before", "cod_cr", "2026-10-01", ["at most 720 min", "126 kg ÷ 480.000 m³ = 262.5 mg/L"]),
+        (
+            "ph_is_never_averaged",
+            "ph",
+            "2026-10-01",
+            [
+                "5.8, limit 6 … 9: exceeded",
+                "insufficient_data × 23",
+                "the day's value is its tightest hour's",
+                "超标 × 1",
+            ],
+        ),
+        ("dated_limits", "cod_cr", "2026-10-02", ["limit 500 mg/L", "2026-10-02 – 2026-10-03"]),
+        ("dated_limits", "cod_cr", "2026-10-04", ["no limit is in force", "没有有效限值"]),
+        ("units", "cod_cr", "2026-10-01", ["108 kg ÷ 432.000 m³ = 0.25 g/L", "limit 0.3 g/L"]),
+        ("daily_load", "cod_cr", "2026-10-02", ["50400 g/d, limit 50000 g/d: exceeded"]),
+    ],
+)
+def test_words_and_numbers(
+    case: str, parameter: str, day: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = explained(case, parameter, day, capsys)
+    for each in words:
+        assert each in told, told
+
+
+def test_what_is_not_judged_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = CASES / "totaliser_stands_in"
+    inputs = (folder / "plant.yaml", "out", "volume", "2026-10-01", "--readings", folder / "readings.csv")
+    assert main(["explain", *(str(a) for a in inputs)]) == 1
+    assert "out/cod_cr" in capsys.readouterr().err
