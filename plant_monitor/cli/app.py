@@ -1,0 +1,86 @@
+"""The commands (design §4.3), put together. Results go to stdout or files, messages to stderr.
+
+Exit codes: 0 done · 1 the input has errors · 2 wrong usage · 3 something needed is not reachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import typer
+
+from plant_monitor.cli import data, keys, operation, plant, results
+from plant_monitor.cli.options import messages
+from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
+
+
+def _end(code: int | None) -> None:
+    """What a command returns is the exit code."""
+    raise typer.Exit(code or 0)
+
+
+def _group(about: str, **commands: Callable[..., int]) -> typer.Typer:
+    """A group of commands, by name."""
+    group = typer.Typer(help=about, no_args_is_help=True)
+    for name, command in commands.items():
+        group.command(name)(command)
+    return group
+
+
+app = typer.Typer(
+    name="plant-monitor",
+    help="Telemetry, compliance and cost sharing of a shared wastewater plant. 污水处理厂的监测、达标判定与费用分摊。",
+    result_callback=_end,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+COMMANDS: dict[str, Callable[..., int]] = {
+    "demo": operation.demo,
+    "run": operation.run,
+    "check": plant.check,
+    "probe": plant.probe,
+    "import": data.import_,
+    "export": data.export,
+    "evaluate": results.evaluate,
+    "whatif": results.whatif,
+    "explain": results.explain,
+    "bill": results.bill,
+    "backup": operation.backup_,
+    "restore": operation.restore_,
+    "doctor": operation.doctor,
+    "schema": plant.schema,
+    "version": plant.version,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+app.add_typer(
+    _group("API keys. 接口密钥。", add=keys.keys_add, list=keys.keys_list, revoke=keys.keys_revoke), name="keys"
+)
+app.add_typer(
+    _group(
+        "What was refused. 被拒收的数据。",
+        list=data.quarantine_list,
+        show=data.quarantine_show,
+        reinject=data.quarantine_reinject,
+    ),
+    name="quarantine",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code."""
+    try:
+        app(args=None if argv is None else list(argv), prog_name="plant-monitor")
+    except (SourceError, StoreUnavailable) as error:
+        return _failed(error, 3)
+    except PlantMonitorError as error:
+        return _failed(error, 1)
+    except SystemExit as end:  # how the command line ends: usage errors are 2 and have been explained
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _failed(error: object, code: int) -> int:
+    messages.print(str(error), style="red", markup=False)
+    return code

@@ -1,0 +1,106 @@
+"""Running it: the service, the demo, the data folder's health, backups."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plant_monitor.backup import PLANT_FILE, backup, restore
+from plant_monitor.cli.options import (
+    DEFAULT_DATA,
+    DataDir,
+    PlantFile,
+    messages,
+)
+from plant_monitor.clock import SystemClock
+from plant_monitor.config.plant_file import load_plant
+from plant_monitor.demo.run import run_demo
+from plant_monitor.service import DataFolder, Service, Settings, log_to
+
+
+def run(
+    plant_file: PlantFile,
+    data: DataDir = DEFAULT_DATA,
+    host: Annotated[str, typer.Option(help="Address of the API; anything but loopback must be wanted.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
+) -> int:
+    """The service: devices, stations, verdicts, alerts, API. 运行监测服务。"""
+    plant = load_plant(plant_file)
+    log_to(sys.stderr)
+    service = Service(plant, Settings(data=data, host=host, port=port), SystemClock())
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    service.start()
+    try:
+        stop.wait()
+    finally:
+        service.stop()
+    return 0
+
+
+def demo(
+    stop_after: Annotated[float | None, typer.Option(metavar="SECONDS", help="End by itself after so long.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
+    data: DataDir = Path("demo-data"),
+    speed: Annotated[float, typer.Option(min=1, max=300, help="Simulated seconds a second.")] = 120,
+) -> int:
+    """The plant of the five companies, simulated, in one process tree on this machine. 演示。"""
+    return run_demo(stop_after_s=stop_after, port=port, data=data, speed=speed)
+
+
+def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
+    """Look after the data folder: is it sound, what waits, what was refused? 检查数据。"""
+    plant = load_plant(plant_file, secrets=False)
+    with DataFolder(data).journal(plant, read_only=True) as journal:
+        problems = journal.check()
+        counts = journal.counts()
+        for name, value in (
+            ("readings", int(counts.hot.sum() + counts.sealed.sum())),
+            ("superseded", counts.superseded),
+            ("quarantined", counts.quarantined),
+            ("waiting for InfluxDB", counts.outbox_rows),
+            ("refused by InfluxDB", counts.outbox_refused),
+            ("bytes", counts.file_bytes + counts.wal_bytes),
+        ):
+            sys.stdout.write(f"{name}: {value}\n")
+        for one in journal.quarantine(limit=10):
+            messages.print(f"quarantine {one.id}: {one.refused.source}: {one.refused.reason}", markup=False)
+    for problem in problems:
+        messages.print(problem, style="red", markup=False)
+    return 1 if problems else 0
+
+
+def backup_(
+    plant_file: PlantFile,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The archive, .tar.gz; never overwritten.")],
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Journal, ledger and plant.yaml as one set, also while the service runs. 备份。"""
+    plant = load_plant(plant_file, secrets=False)
+    manifest = backup(plant, DataFolder(data), out, now_ms=SystemClock().now_ms())
+    messages.print(f"{out}: {', '.join(manifest['sha256'])}; plant.yaml {plant.digest[:16]}", markup=False)
+    for name in manifest["secrets"]:
+        messages.print(f"  not in it, keep it elsewhere: {name}", markup=False)
+    return 0
+
+
+def restore_(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A new folder for it.")],
+) -> int:
+    """A backup into a new data folder, checked. 恢复。"""
+    folder = DataFolder(data)
+    manifest = restore(archive, folder)
+    plant = load_plant(data / PLANT_FILE, secrets=False)
+    with folder.journal(plant, read_only=True) as journal:
+        problems = journal.check()
+    for problem in problems:
+        messages.print(problem, style="red", markup=False)
+    messages.print(f"{data}: {', '.join(manifest['sha256'])}, made by {manifest['product']}", markup=False)
+    return 1 if problems else 0

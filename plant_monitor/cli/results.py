@@ -1,0 +1,194 @@
+"""Results from readings: verdicts, what-ifs, explanations, bills."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plant_monitor import monitor
+from plant_monitor.allocation.documents import document
+from plant_monitor.allocation.exact import yuan_text
+from plant_monitor.allocation.statement import Period
+from plant_monitor.cli.options import (
+    DEFAULT_DATA,
+    DataDir,
+    LabFile,
+    OutDir,
+    PlantFile,
+    ReadingsFile,
+    local_date,
+    messages,
+    reading_plant,
+    readings_source,
+    report,
+)
+from plant_monitor.clock import SystemClock
+from plant_monitor.compliance.difference import COMPARED, differences
+from plant_monitor.compliance.laboratory import LabResult
+from plant_monitor.compliance.tables import Table as Results
+from plant_monitor.config.costs_file import read_costs
+from plant_monitor.config.lab_file import read_lab
+from plant_monitor.config.readings_file import (
+    Reject,
+)
+from plant_monitor.config.results_file import read_results, write_evaluation, write_statement, write_table
+from plant_monitor.config.scenario_file import load_scenario
+from plant_monitor.errors import InputError
+from plant_monitor.plant import Plant
+from plant_monitor.readings import Readings
+from plant_monitor.service import DataFolder, record_statement
+from plant_monitor.statements.pdf import PdfNotPossible, render_pdf
+from plant_monitor.statements.workbook import workbook
+from plant_monitor.store.memory import MemorySource
+
+
+def evaluate(
+    plant_file: PlantFile,
+    out: OutDir,
+    readings: ReadingsFile = None,
+    lab: LabFile = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First local day, inclusive.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last local day, inclusive.")] = None,
+    rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="List bad rows here: line,reason.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a file with bad rows.")] = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD_DIR", help="Also difference.csv: what changed since.", exists=True),
+    ] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
+    plant = reading_plant(plant_file, from_store=readings is None)
+    asked = (local_date(first, "--from"), local_date(last, "--to"))
+    with readings_source(plant, readings, data) as (source, bad):
+        code = report(bad, rejects)
+        if strict and bad:
+            raise InputError(f"{readings}: {len(bad)} bad rows, refused (--strict)")
+        results, bad_results = _lab_results(plant, lab, None if readings else data)
+        code = max(code, report(bad_results, None))
+        if strict and bad_results:
+            raise InputError(f"{lab}: {len(bad_results)} bad rows, refused (--strict)")
+        extent = monitor.days_with_readings(plant, source)
+        known = extent or (date.max, date.min)  # no readings, no days asked for: nothing to cover, headers alone
+        result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1], rates=True)
+        judged = monitor.laboratory(plant, source, monitor.samples_within(results, result.windows))
+    write_evaluation(out, result, judged)
+    if diff is not None:
+        old = read_results(diff, COMPARED)
+        _tell_differences(out, differences(old, {name: getattr(result, name).rows() for name in COMPARED}))
+    counts = f"{len(result.windows.days)} days, {len(result.daily)} daily rows, {len(result.exceedances)} exceedances"
+    messages.print(f"{counts} -> {out}", markup=False)
+    return code
+
+
+def whatif(
+    plant_file: PlantFile,
+    scenario: Annotated[
+        Path, typer.Option("--scenario", metavar="FILE", help="What would be otherwise.", exists=True, dir_okay=False)
+    ],
+    out: OutDir,
+    readings: ReadingsFile = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First local day, inclusive.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last local day, inclusive.")] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """The results as they would have been, and difference.csv against what was. 假设分析。"""
+    plant = reading_plant(plant_file, from_store=readings is None)
+    supposed = load_scenario(scenario, plant)
+    asked = (local_date(first, "--from"), local_date(last, "--to"))
+    with readings_source(plant, readings, data) as (source, bad):
+        code = report(bad, None)
+        known = monitor.days_with_readings(plant, source) or (date.max, date.min)
+        days = asked[0] or known[0], asked[1] or known[1]
+        was, would_be = monitor.what_if(plant, source, supposed, *days)
+    write_evaluation(out, would_be, monitor.laboratory(plant, MemorySource(Readings.empty()), []))
+    _tell_differences(out, monitor.compared(was, would_be))
+    return code
+
+
+def explain(
+    plant_file: PlantFile,
+    point: Annotated[str, typer.Argument(metavar="POINT")],
+    parameter: Annotated[str, typer.Argument(metavar="PARAMETER")],
+    day: Annotated[str, typer.Argument(metavar="DATE")],
+    readings: ReadingsFile = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """How a day's verdict came about, in words and numbers. 说明某日判定的由来。"""
+    plant = reading_plant(plant_file, from_store=readings is None)
+    asked = local_date(day, "DATE")
+    assert asked is not None
+    with readings_source(plant, readings, data) as (source, bad):
+        code = report(bad, None)
+        lines = monitor.explained(plant, source, point, parameter, asked)
+    for text in [*(line.zh for line in lines), "", *(line.en for line in lines)]:
+        sys.stdout.write(text + "\n")
+    return code
+
+
+def _tell_differences(out: Path, table: Results) -> None:
+    """``difference.csv``, and how many of each cause."""
+    write_table(out / "difference.csv", table)
+    causes = Counter(str(cause) for cause in table.columns["cause"])
+    told = ", ".join(f"{count} by {cause}" for cause, count in sorted(causes.items()))
+    messages.print(
+        f"{len(table)} verdicts differ{': ' + told if told else ''} -> {out / 'difference.csv'}", markup=False
+    )
+
+
+def _lab_results(plant: Plant, lab: Path | None, data: Path | None) -> tuple[Sequence[LabResult], list[Reject]]:
+    """Laboratory results of the file given, else of the ledger of the data folder; and the file's bad rows."""
+    if lab is not None:
+        good, bad = read_lab(lab, plant)
+        return good, [Reject(r.line, f"{lab}: {r.reason}") for r in bad]
+    if data is None or not DataFolder(data).ledger_file.exists():
+        return (), []
+    with DataFolder(data).ledger() as ledger:
+        return [stored.result for stored in ledger.lab.find()], []
+
+
+def bill(
+    plant_file: PlantFile,
+    period: Annotated[str, typer.Option(metavar="YYYY-MM|YYYY-Qn", help="The month or quarter.")],
+    costs: Annotated[
+        Path, typer.Option(metavar="COSTS.csv", help="item,basis,amount_yuan[,note]", exists=True, dir_okay=False)
+    ],
+    out: OutDir,
+    readings: ReadingsFile = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """The statement of a month or quarter, to the fen. 月度或季度结算单。"""
+    plant = reading_plant(plant_file, from_store=readings is None)
+    span = Period.parse(period, plant.zone)
+    items = read_costs(costs, plant)
+    with readings_source(plant, readings, data) as (source, bad):
+        code = report(bad, None)
+        statement = monitor.bill_period(plant, source, span, items)
+    write_statement(out, statement)
+    told = document(statement)
+    (out / "statement.xlsx").write_bytes(workbook(told))
+    _write_pdfs(out, told)
+    if readings is None:
+        with DataFolder(data).ledger() as ledger:
+            messages.print(f"draft {record_statement(ledger, statement, SystemClock().now_ms())}", markup=False)
+    messages.print(
+        f"{period}: {yuan_text(statement.total_fen)} yuan over {len(plant.members)} members -> {out}", markup=False
+    )
+    for finding in statement.findings:
+        messages.print(f"  {finding.severity}: {finding.code}: {finding.message.zh} {finding.message.en}", markup=False)
+    return code
+
+
+def _write_pdfs(out: Path, told: Mapping[str, Any]) -> None:
+    """A PDF per member, where this machine can make one."""
+    try:
+        for member in told["members"]:
+            (out / f"statement-{member['member']}.pdf").write_bytes(render_pdf(told, member["member"]))
+    except PdfNotPossible as error:
+        messages.print(str(error), markup=False)
