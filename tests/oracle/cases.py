@@ -178,7 +178,7 @@ def register_rows(draw: st.DrawFn, plant: Plant, series: Series, start: int, end
         st.sampled_from([0, -HOUR, -5 * HOUR, -40 * HOUR, 3 * HOUR, 90 * MINUTE + 1, -step, 26 * HOUR])
     )
     count = min(draw(st.sampled_from([1, 2, 4, 12, MOST_READINGS])), (end - first) // step + 4)
-    register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "95", "500"])))
+    register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "95", "500", "9876543.21"])))
     size = series.rollover
     rows: list[Row] = []
     for i in range(max(count, 0)):
@@ -209,6 +209,8 @@ ZONES = [
     (ZoneInfo("Europe/Berlin"), [date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25)]),
     (ZoneInfo("Australia/Lord_Howe"), [date(2026, 4, 5), date(2026, 10, 3), date(2026, 10, 4)]),
     (ZoneInfo("America/Chicago"), [date(2026, 3, 8), date(2026, 11, 1)]),
+    (ZoneInfo("Asia/Beirut"), [date(2026, 3, 28), date(2026, 10, 24)]),  # changes at midnight itself, both ways
+    (ZoneInfo("America/Havana"), [date(2026, 11, 1)]),  # midnight comes twice
 ]
 
 
@@ -411,7 +413,7 @@ def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, en
         *[st.sampled_from(usual)] * 5,
         st.sampled_from(["most", "over", "over by far", "reset", "jump", "back", "invalid"]),
     )
-    register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "500", "0.333"])))
+    register = Decimal(draw(st.sampled_from(["0", "12.5", "990", "999.99", "500", "0.333", "9876543.211"])))
     rate, before = exact(plant.max_rate_m3_h(series)) / VOLUME[series.unit], start
     rows: list[Row] = []
     for time in times:

@@ -241,6 +241,28 @@ def test_an_exceeded_hour_decides_the_day() -> None:
     }
 
 
+def test_noise_decides_no_tie() -> None:
+    # Bounds 5 and 10. Hour 0: 2.5, margin -2.5. Hour 1: 12.5 and a little noise, margin -2.5 as well: a tie.
+    p = plant(
+        [outfall(series("o", "conductivity", "uS/cm", 30 * MINUTE), limits=["x"])],
+        limit_set("x", Limit("conductivity", Statistic.HOURLY_MEAN, 5.0, 10.0)),
+    )
+    result = tables(p, every("conductivity", HOUR, [2.5, 12.5 * (1 + 1e-13)]))
+    assert column(result["daily"], "value") == [2.5]
+    (episode,) = result["exceedances"]
+    assert (episode["windows"], episode["peak"], episode["limit"], episode["peak_ratio"]) == (2, 2.5, 5, 2)
+
+
+def test_the_peak_inflow_is_a_rate_also_in_a_short_hour() -> None:
+    # Lord Howe, 2026-04-05: 4 m3/h in the last half hour, 1 m3/h before.
+    zone = ZoneInfo("Australia/Lord_Howe")
+    start = at("2026-04-05 00:00", zone)
+    p = plant([outfall(series("o", "flow", "m3/h", 24 * HOUR))], zone=zone)
+    rows: list[Row] = [(start, "o", "flow", 1.0, "N"), (start + 24 * HOUR, "o", "flow", 4.0, "N")]
+    (row,) = tables(p, rows, date(2026, 4, 5))["headroom"]
+    assert (row["inflow_m3"], row["peak_m3_h"]) == (26, 4)
+
+
 def test_an_episode_spans_silence_and_ends_with_a_met_window() -> None:
     # Days: exceeded (20), no data, exceeded (30), met (5), exceeded (12). Upper 10.
     p = plant([outfall(series("o", "cod_cr", "mg/L", 12 * HOUR), limits=["x"])], limit_set("x", upper("cod_cr", 10.0)))
