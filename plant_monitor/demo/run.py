@@ -52,9 +52,9 @@ def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float)
         cleanup.callback(stage.stop_field)
         service, told = _start_service(stage, port)
         cleanup.callback(service.stop)
-        screen = Screen(service, told=told, footer=_footer(service, stage))
+        screen = Screen(service, told=told, where=_where(service, stage))
         if not console.is_terminal:
-            console.print(*screen.footer, sep="\n", markup=False)
+            console.print(*screen.where, sep="\n", markup=False)
         stop = _ending(stop_after_s)
         filling = threading.Thread(target=_fill_history, args=(stage, service, screen, stop), name="history")
         filling.start()
@@ -81,7 +81,7 @@ def _start_service(stage: Stage, port: int) -> tuple[Service, list[str]]:
     return service, told
 
 
-def _footer(service: Service, stage: Stage) -> list[str]:
+def _where(service: Service, stage: Stage) -> list[str]:
     """Where to look further, and a key for each kind of person."""
     now_ms = service.clock.now_ms()
     keys = []

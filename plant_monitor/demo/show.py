@@ -30,14 +30,14 @@ class Screen:
     history: str = ""
     told: list[str] = field(default_factory=list)
     statement: Statement | None = None
-    footer: Sequence[str] = ()
+    where: Sequence[str] = ()
 
     def render(self) -> Group:
         """The whole screen."""
-        parts: list[RenderableType] = [self._head(), self._field(), self._verdicts(), self._alerts()]
+        where = Text("\n".join(self.where), style="dim")  # above the tables: a short terminal cuts what is below
+        parts: list[RenderableType] = [self._head(), where, self._field(), self._verdicts(), self._alerts()]
         if self.statement is not None:
             parts.append(self._bill(self.statement))
-        parts.append(Text("\n".join(self.footer), style="dim"))
         return Group(*parts)
 
     def _head(self) -> Text:
