@@ -66,7 +66,7 @@ def judge_months(plant: Plant, point: Point, series: Series, daily: WindowStatis
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(averaged, months.total(daily.mean, good) / effective, np.nan)
     limits = applied_limits(plant, point, series, months.first_days, only=Statistic.MONTHLY_MEAN)
-    dry = months.whole & (idle == months.days)
+    dry = idle == months.days
     judged = tuple(_judge(limit, mean * limit.factor, months.enough(effective), dry) for limit in limits)
     return MonthlyResult(series, mean, effective, idle, judged)
 

@@ -122,7 +122,7 @@ class _Daily:
     def per_month(self, months: Months) -> Removal:
         """Means of the daily means, sums of the daily loads, over the days on which both are effective."""
         count = months.count(self.both)
-        loaded = self.both & ~np.isnan(self.inlet_kg) & ~np.isnan(self.effluent_kg)
+        loaded = ~np.isnan(self.inlet_kg) & ~np.isnan(self.effluent_kg)
         with_load = months.count(loaded)
         with np.errstate(invalid="ignore", divide="ignore"):
             inlet = np.where(count > 0, months.total(self.inlet_mean, self.both) / count, np.nan)
