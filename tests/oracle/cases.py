@@ -170,7 +170,10 @@ def register_rows(draw: st.DrawFn, plant: Plant, series: Series, start: int, end
     hours = exact(step) / HOUR
     most = exact(plant.max_rate_m3_h(series)) * hours / VOLUME[series.unit] + exact(series.resolution)
     usual = [0.0, 0.01, 1.0, float(hours * 3), float(hours * 20), float(round(most, 6))]
-    over = [float(round(most, 6)) + 0.001, float(round(most + exact(series.resolution), 6))]
+    over = [
+        float(round(most, 6)) + float(exact(0.001) / VOLUME[series.unit]),
+        float(round(most + exact(series.resolution), 6)),
+    ]
     odd = ["reset", "jump", "jump", "back", *over, *over]
     change = st.one_of(*[st.sampled_from(usual)] * 5, st.sampled_from(odd), st.none(), st.sampled_from(NOT_VALID))
     pattern = draw(st.lists(change, min_size=1, max_size=8))
@@ -429,7 +432,11 @@ def bill_registers(draw: st.DrawFn, plant: Plant, series: Series, start: int, en
             register = max(register - 3, Decimal(0))
         elif now in ("most", "over", "over by far"):
             most = float(rate * max(time - before, 0) / HOUR + exact(series.resolution))
-            more = {"most": 0.0, "over": 0.001, "over by far": float(series.resolution)}[now]
+            more = {
+                "most": 0.0,
+                "over": float(exact(0.01) / VOLUME[series.unit]),
+                "over by far": float(series.resolution),
+            }[now]
             register += Decimal(repr(round(most + more, 6)))
         else:
             register += Decimal(repr(now))

@@ -18,9 +18,9 @@ from oracle.timeline import (
     FLOW,
     HOUR,
     LOAD,
-    NOISE,
     Piece,
     Row,
+    by_more_than_noise,
     convert,
     day_start,
     days_between,
@@ -191,7 +191,7 @@ def clearly_tighter(new: tuple[Limit, Fraction], old: tuple[Limit, Fraction]) ->
     """
     numbers = [new[1], old[1], *bounds(new[0]), *bounds(old[0])]
     scale = max(abs(n) for n in numbers if n is not None)
-    return margin(*old) - margin(*new) > NOISE * scale
+    return by_more_than_noise(margin(*old) - margin(*new), scale)
 
 
 def tightest(candidates: Sequence[tuple[Limit, Fraction]]) -> int | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from oracle.bill_oracle import FREE, Text
 from oracle.bill_oracle import bill as oracle
 from oracle.cases import BillCase, bill_cases, readings_from
+from oracle.timeline import Undecided
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER, statement_rows, volume_rows
 from plant_monitor.allocation.period import Period
 from plant_monitor.allocation.split import CostItem
@@ -48,5 +49,8 @@ def differences(case: BillCase) -> list[str]:
 @given(bill_cases())
 def test_bill_equals_oracle(case: BillCase) -> None:
     """Both files, row by row."""
-    found = differences(case)
+    try:
+        found = differences(case)
+    except Undecided:
+        reject()
     assert not found, "\n".join(found[:6])

@@ -6,10 +6,11 @@ from fractions import Fraction
 from math import isnan
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from oracle.cases import EvaluateCase, evaluate_cases, readings_from
 from oracle.evaluate_oracle import evaluate as oracle
+from oracle.timeline import Undecided
 from plant_monitor.compliance.evaluate import evaluate
 from plant_monitor.windows import local_windows
 
@@ -56,5 +57,8 @@ def differences(case: EvaluateCase) -> list[str]:
 @given(evaluate_cases())
 def test_evaluation_equals_oracle(case: EvaluateCase) -> None:
     """All four tables, row by row."""
-    found = differences(case)
+    try:
+        found = differences(case)
+    except Undecided:
+        reject()
     assert not found, "\n".join(found[:6])

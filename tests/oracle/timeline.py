@@ -60,9 +60,20 @@ def exact(number: float | Decimal) -> Fraction:
     return Fraction(str(number)) if isinstance(number, Decimal) else Fraction(repr(float(number)))
 
 
+class Undecided(Exception):
+    """Two numbers differ by about the 1e-9 itself: the text does not say to the last digit relative to what."""
+
+
+def by_more_than_noise(difference: Fraction, scale: Fraction) -> bool:
+    """True where the difference is more than 1e-9 of the scale."""
+    if NOISE / 10 < abs(difference) / scale < NOISE * 10 if scale else False:
+        raise Undecided
+    return difference > NOISE * scale
+
+
 def greater(a: Fraction, b: Fraction) -> bool:
     """True where ``a`` is greater than ``b`` by more than 1e-9 relative."""
-    return a - b > NOISE * max(abs(a), abs(b))
+    return by_more_than_noise(a - b, max(abs(a), abs(b)))
 
 
 def is_valid(value: float | None, mark: str) -> bool:
