@@ -1,4 +1,8 @@
-"""InfluxDB line protocol from columns: one pass, no object per point (design §4.7)."""
+"""InfluxDB line protocol from columns: one pass, no object per point (design §4.7).
+
+In tags and field keys a backslash speaks only before a comma, an equals sign or a blank, so it is never doubled
+there; in strings before a quote and before itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 
 from plant_monitor.readings import Readings
 
-_TAG = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\=", " ": "\\ ", "\n": " ", "\r": " "})
+_TAG = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\n": "\\ ", "\r": "\\ "})
 _STRING = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 

@@ -32,7 +32,7 @@ from plant_monitor.plant import (
 from plant_monitor.readings import OVER_RANGE, Readings
 from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
 from plant_monitor.store.journal import Journal, open_journal
-from plant_monitor.store.lineprotocol import readings_lines
+from plant_monitor.store.lineprotocol import readings_lines, result_line
 from plant_monitor.windows import local_windows
 
 HOUR = 3_600_000
@@ -169,3 +169,13 @@ def test_lines_escape_and_keep_every_bit() -> None:
     assert lines[0] == 'readings,plant=p\\ p,point=a\\=b,parameter=c\\,d value=0.1,mark="N" 0'
     assert [float(line.split("value=")[1].split(",")[0]) for line in lines[:4]] == values[:4].tolist()
     assert lines[4].endswith(' mark="-" 4')
+
+
+def test_names_come_back_from_the_server_as_they_were(influxd: Influxd) -> None:
+    name = "a\\b c=d,e\nf"
+    line = result_line("daily", [("point", name)], [("value", 1.5)], 0)
+    assert "\n" not in line
+    influxd.create_database("readings")
+    InfluxServer(settings_of(influxd.url)).write("readings", [line])
+    rows = influxd.query_csv("readings", "SELECT point, value FROM daily")
+    assert [(r["point"], r["value"]) for r in rows] == [("a\\b c=d,e f", "1.5")]
