@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from math import floor
 
 INTEGRAL_PLACES = 6  # m³, mg/L and kg that come from an integral
 M3_PLACES = 3
@@ -63,8 +64,8 @@ def share_text(share: Fraction) -> str:
 
 
 def percent_text(share: Fraction) -> str:
-    """A share as people read it, in percent with one decimal."""
-    return f"{plain_text(to_places(share * 100, 1))} %"
+    """A share as people read it, in percent with one decimal; cut, so that only the whole reads as 100 %."""
+    return f"{plain_text(Decimal(floor(share * 1000)).scaleb(-1))} %"
 
 
 def plain_text(value: Decimal) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from plant_monitor.cli.options import (
@@ -20,6 +19,7 @@ from plant_monitor.cli.options import (
     messages,
     reading_plant,
     report,
+    show,
 )
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.lab_file import read_lab
@@ -142,7 +142,7 @@ def quarantine_list(
         for one in journal.quarantine(limit, after_id=after):
             arrived = rfc3339(one.refused.time_ms // 1000 * 1000, plant.zone)
             table.add_row(str(one.id), arrived, one.refused.source, one.refused.reason, str(len(one.refused.raw)))
-    Console().print(table)
+    show(table)
     return 0
 
 

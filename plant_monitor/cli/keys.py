@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from plant_monitor.cli.options import (
@@ -16,6 +15,7 @@ from plant_monitor.cli.options import (
     PlantFile,
     instant,
     messages,
+    show,
 )
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
@@ -62,7 +62,7 @@ def keys_list(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
             times = (key.created_ms, key.expires_ms, key.revoked_ms)
             told = ("" if t is None else rfc3339(t // 1000 * 1000, plant.zone) for t in times)
             table.add_row(key.prefix, str(key.role), key.member, key.label, *told)
-    Console().print(table)
+    show(table)
     return 0
 
 

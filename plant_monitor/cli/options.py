@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.readings_file import (
@@ -46,6 +47,15 @@ LabFile = Annotated[
 ]
 DEFAULT_DATA = Path("plant-monitor-data")
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
+_AS_WIDE_AS_NEEDED = 10_000
+
+
+def show(table: Table) -> None:
+    """A table to stdout: fitted to a terminal, whole in a file or a pipe."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _AS_WIDE_AS_NEEDED
+    console.print(table)
 
 
 @contextmanager

@@ -11,11 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from plant_monitor import __version__
-from plant_monitor.cli.options import (
-    PlantFile,
-)
+from plant_monitor.cli.options import PlantFile, messages, show
 from plant_monitor.config.plant_file import json_schema, load_plant
-from plant_monitor.errors import InputError
+from plant_monitor.errors import InputError, SourceError
 from plant_monitor.ingest.modbus import probe as probe_device
 from plant_monitor.plant import ModbusDevice
 
@@ -23,7 +21,7 @@ from plant_monitor.plant import ModbusDevice
 def check(plant_file: PlantFile) -> int:
     """Is the configuration right? All errors at once. 检查配置。"""
     plant = load_plant(plant_file, secrets=False)
-    out = Console(highlight=False)
+    out = Console(highlight=False, soft_wrap=True)
     out.print(
         f"{plant.name.zh} · {plant.name.en} ({plant.id}): {plant.capacity_m3_d} m³/d, {plant.zone.key}", markup=False
     )
@@ -60,14 +58,20 @@ def probe(
     table = Table("device", "point", "parameter", "registers", "value", "unit", "remark")
     failed = False
     for one in devices:
-        for row in probe_device(one, plant):
+        try:
+            rows = probe_device(one, plant)
+        except SourceError as error:  # the others may well be there
+            messages.print(f"{one.id}: {error}", style="red", markup=False)
+            failed = True
+            continue
+        for row in rows:
             failed |= row.error is not None
             raw = " ".join(f"{word:04x}" for word in row.registers)
             unit = plant.series[plant.series_index[row.point, row.parameter]].unit
             table.add_row(one.id, row.point, row.parameter, raw, _shown(row.value), unit, row.error or "")
-    Console().print(table)
+    show(table)
     return 3 if failed else 0
 
 
 def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    return "" if value is None else f"{value:.10g}"  # all that a dial shows

@@ -180,8 +180,11 @@ def bill(
     messages.print(
         f"{period}: {yuan_text(statement.total_fen)} yuan over {len(plant.members)} members -> {out}", markup=False
     )
-    for finding in statement.findings:
-        messages.print(f"  {finding.severity}: {finding.code}: {finding.message.zh} {finding.message.en}", markup=False)
+    for found in statement.findings:
+        about = " ".join(part for part in (found.point or found.member, found.parameter) if part) or "statement"
+        messages.print(
+            f"  {found.severity}: {about}: {found.code}: {found.message.zh} {found.message.en}", markup=False
+        )
     return code
 
 

@@ -66,6 +66,9 @@ def test_shares_and_percent():
     assert share_text(Fraction(1)) == "1.000000000000"
     assert share_text(Fraction(0)) == "0.000000000000"
     assert percent_text(Fraction(7, 12)) == "58.3 %"
+    assert percent_text(Fraction(1)) == "100.0 %"
+    assert percent_text(1 - Fraction(1, 10**6)) == "99.9 %"
+    assert percent_text(Fraction(3, 4) - Fraction(1, 10**6)) == "74.9 %"
 
 
 @given(st.fractions(-(10**9), 10**9, max_denominator=10**6), st.integers(0, 12))

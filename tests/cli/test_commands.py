@@ -4,10 +4,16 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from servers import free_port
 
 from plant_monitor import __version__
 from plant_monitor.cli import main
+from plant_monitor.clock import ManualClock
+from plant_monitor.config.plant_file import load_plant
+from plant_monitor.plant import ModbusDevice
+from simulators.rows import RowServer
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "xieqiao"
@@ -148,6 +154,21 @@ def test_probe_of_a_device_that_is_not_there(tmp_path: Path, capsys: pytest.Capt
     assert run("probe", tmp_path / "plant.yaml", "--device", "shennong-plc") == 3
     told = capsys.readouterr()
     assert "127.0.0.1:1" in told.out + told.err
+
+
+def test_probe_goes_on_with_the_devices_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (EXAMPLE / "plant.yaml").read_text(encoding="utf-8")
+    text = text.replace("127.0.0.1:15022", f"127.0.0.1:{free_port()}").replace("127.0.0.1:1502", "127.0.0.1:2")
+    (tmp_path / "plant.yaml").write_text(text, encoding="utf-8")
+    devices = load_plant(tmp_path / "plant.yaml").devices
+    here = next(d for d in devices if isinstance(d, ModbusDevice) and d.id == "longqiao-plc")
+    with RowServer(here, np.array([0]), np.array([[1.5, 102124.537, 6.71, 8303.0]]), ManualClock(0)):
+        assert run("probe", tmp_path / "plant.yaml") == 3
+    told = capsys.readouterr()
+    assert "shennong-plc: 127.0.0.1:21: no connection" in told.err
+    (volume,) = [line.split() for line in told.out.splitlines() if "volume" in line]
+    assert volume[1] == "longqiao-plc" and volume[3] == "longqiao-outfall", "names are whole, however long"
+    assert "102124.537" in volume
 
 
 def test_keys_are_shown_once_and_can_be_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
