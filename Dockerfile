@@ -1,6 +1,6 @@
 FROM python:3.12-slim
 WORKDIR /app
-COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY pyproject.toml requirements.lock README.md LICENSE NOTICE ./
 COPY plant_monitor plant_monitor
 COPY simulators simulators
 RUN pip install --no-cache-dir -r requirements.lock && pip install --no-cache-dir --no-deps .

@@ -85,9 +85,8 @@ class ActionRefused(PlantMonitorError):
 
     def __init__(self, state: State, action: Action, reason: str = "") -> None:
         self.state, self.action = state, action
-        allowed = [a.value for s, a in NEXT if s is state]
-        why = reason or f"expected one of: {', '.join(allowed)}"
-        super().__init__(f"an alert that is {state} cannot be treated with {action!s}; {why}")
+        why = f": {reason}" if reason else ""
+        super().__init__(f"an alert that is {state} does not take the action {action!s}{why}")
 
 
 def next_state(state: State, action: Action) -> State:

@@ -267,7 +267,7 @@ class ChannelSection(Section):
 class NotifySection(Section):
     """Who is told of what."""
 
-    channels: list[ChannelSection] = Field([], description="ways to reach people, in the order they are tried")
+    channels: list[ChannelSection] = Field([], description="ways to reach people; each gets every message")
     language: Literal["zh", "en", "both"] = Field("zh", description="language of the messages")
 
 

@@ -230,7 +230,7 @@ def test_people_only_take_steps_of_the_table(actions: list[Action]) -> None:
             state = next_state(state, action)
             assert state is not State.OPEN  # nothing becomes unseen again
         else:
-            with pytest.raises(ActionRefused, match=f"an alert that is {state} cannot"):
+            with pytest.raises(ActionRefused, match=f"an alert that is {state} does not take"):
                 next_state(state, action)
 
 
