@@ -41,9 +41,11 @@ from plant_monitor.plant import ModbusDevice, MqttStation, Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.statements.pdf import render_pdf
 from plant_monitor.statements.workbook import workbook
-from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
+from plant_monitor.store.forwarder import Forwarder
+from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_source import InfluxSource
 from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.store.results import ResultsWriter
 from plant_monitor.watch import Watch
 
 log = structlog.get_logger()

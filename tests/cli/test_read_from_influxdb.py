@@ -8,7 +8,8 @@ from plant_monitor.cli import main
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.service import DataFolder
-from plant_monitor.store.influx import Forwarder, InfluxServer
+from plant_monitor.store.forwarder import Forwarder
+from plant_monitor.store.influx import InfluxServer
 
 CASE = Path(__file__).resolve().parents[1] / "cases" / "evaluate" / "totaliser_stands_in"
 

@@ -18,8 +18,10 @@ from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.plant import InfluxSettings, Plant
 from plant_monitor.readings import Readings
-from plant_monitor.store.influx import Forwarder, InfluxServer, ResultsWriter
+from plant_monitor.store.forwarder import Forwarder
+from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.journal import open_journal
+from plant_monitor.store.results import ResultsWriter
 from plant_monitor.windows import local_windows
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,8 @@ from servers import Influxd
 from plant_monitor.clock import SystemClock
 from plant_monitor.plant import InfluxSettings, Name, Plant
 from plant_monitor.readings import Readings, ReadingSource
-from plant_monitor.store.influx import Forwarder, InfluxServer
+from plant_monitor.store.forwarder import Forwarder
+from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_source import InfluxSource
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.store.memory import MemorySource
