@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from plant_monitor import units
 from plant_monitor.config.local_times import Instant, instant_of
 from plant_monitor.config.scalars import Flag, Id, NotZero, Number, Plain, Unit, expected, integer
-from plant_monitor.config.schema import Section
+from plant_monitor.config.section import Section
 from plant_monitor.config.shape import Loc, fitted, place
 from plant_monitor.config.yaml_tree import Node, Problems, Text, described, read_tree
 from plant_monitor.errors import ConfigError, Problem

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from plant_monitor.config.check_devices import BIT_TABLES, bound_point, broker, host_port
+from plant_monitor.config.check_devices import BIT_TABLES, host_port
 from plant_monitor.config.check_limits import statistic_of
 from plant_monitor.config.draft import unit_of
+from plant_monitor.config.mqtt_record import mqtt_record
+from plant_monitor.config.mqtt_schema import MqttSection
 from plant_monitor.config.parameters import DEFAULT_UNITS
 from plant_monitor.config.quality import quality_record, shipped_quality
 from plant_monitor.config.schema import (
     LimitSection,
     LimitSetSection,
     ModbusSection,
-    MqttSection,
     NameSection,
     ParameterSection,
     PlantFile,
@@ -134,7 +135,7 @@ def _limit(limit: LimitSection, source: str) -> Limit:
 
 
 def _device(device: ModbusSection | MqttSection, secret: Secret) -> ModbusDevice | MqttStation:
-    return _modbus(device) if isinstance(device, ModbusSection) else _mqtt(device, secret)
+    return _modbus(device) if isinstance(device, ModbusSection) else mqtt_record(device, secret)
 
 
 def _modbus(device: ModbusSection) -> ModbusDevice:
@@ -156,21 +157,6 @@ def _reading(reading: RegisterSection, point: str) -> RegisterReading:
         offset=float(reading.offset),
         fraction=None if part is None else RegisterFraction(part.register_, part.type, part.order, float(part.scale)),
         no_value=tuple(float(number) for number in reading.no_value),
-    )
-
-
-def _mqtt(station: MqttSection, secret: Secret) -> MqttStation:
-    host, port, tls = broker(station.broker) or ("", 0, False)
-    return MqttStation(
-        id=station.id,
-        host=host,
-        port=port,
-        tls=tls,
-        topic=station.topic,
-        payload=station.payload,
-        point=bound_point(station.topic, station.point),
-        username=station.username,
-        password=secret(station.password),
     )
 
 
