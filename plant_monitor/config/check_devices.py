@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from plant_monitor.config.check_mqtt import check_mqtt
+from plant_monitor.config.check_payload import check_payload
 from plant_monitor.config.draft import Draft
 from plant_monitor.config.schema import ModbusSection, RegisterSection
 from plant_monitor.config.shape import Loc
@@ -35,6 +36,7 @@ def check_devices(draft: Draft) -> None:
             _check_modbus(draft, ("devices", i), device, fed)
         else:
             check_mqtt(draft, ("devices", i), device)
+            check_payload(draft, ("devices", i), device)
 
 
 def host_port(address: str) -> tuple[str, int] | None:

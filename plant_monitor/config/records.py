@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from plant_monitor.config.check_devices import BIT_TABLES, host_port
@@ -54,9 +55,9 @@ _NO_FLOW_BELOW = 0.1  # m3/h (design §4.1)
 
 
 def plant_record(
-    file: PlantFile, shipped: Mapping[str, LimitSetSection], secret: Secret, *, digest: str, text: str
+    file: PlantFile, shipped: Mapping[str, LimitSetSection], secret: Secret, *, folder: Path, digest: str, text: str
 ) -> Plant:
-    """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name."""
+    """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name; ``folder`` is the file's."""
     plant = file.plant
     return Plant(
         id=plant.id,
@@ -70,7 +71,7 @@ def plant_record(
         effluent=plant.effluent,
         operator=None if plant.operator is None else _name(plant.operator),
         design_load_kg_d=tuple(plant.design_load_kg_d.items()),
-        devices=tuple(_device(d, secret) for d in file.devices),
+        devices=tuple(_device(d, secret, folder) for d in file.devices),
         influxdb=_influx(file.store, secret),
         read_from=file.store.read_from,
         tariff=_tariff(file.tariff),
@@ -134,8 +135,8 @@ def _limit(limit: LimitSection, source: str) -> Limit:
     )
 
 
-def _device(device: ModbusSection | MqttSection, secret: Secret) -> ModbusDevice | MqttStation:
-    return _modbus(device) if isinstance(device, ModbusSection) else mqtt_record(device, secret)
+def _device(device: ModbusSection | MqttSection, secret: Secret, folder: Path) -> ModbusDevice | MqttStation:
+    return _modbus(device) if isinstance(device, ModbusSection) else mqtt_record(device, secret, folder)
 
 
 def _modbus(device: ModbusSection) -> ModbusDevice:
