@@ -29,7 +29,7 @@ from plant_monitor.ingest.decoding import (
     shown,
     targets,
 )
-from plant_monitor.ingest.topics import filled, matched
+from plant_monitor.ingest.topics import filled, matched, point_pattern
 from plant_monitor.payload_maps import JsonMapping, JsonMark, JsonPath, JsonTime, JsonValue
 from plant_monitor.plant import MqttStation, Plant
 from plant_monitor.readings import NORMAL, UNKNOWN_MARK, mark_code
@@ -82,6 +82,7 @@ class JsonDecoder(Decoder):
         self._station, self._mapping = station, mapping
         self._points = dict(mapping.points)
         self._declared = frozenset(plant.point_by_id)
+        self._pattern = point_pattern(station)
         self._values = [_Value(v, plant) for v in mapping.values]
         # Where values are named by their position a list is one record, else many.
         self._lists_are_records = any(
@@ -206,12 +207,8 @@ class _Reader:
             name = _text(self._at(path, record)) or ""
         else:
             names = {} if record.key is None else {"key": record.key}
-            name = filled(self._station_point, self._bound, names)
+            name = filled(self._decoder._pattern, self._bound, names)
         return self._decoder._points.get(name, name)
-
-    @property
-    def _station_point(self) -> str:
-        return self._decoder._station.point or ""
 
     def _time(self, i: int, record: _Record) -> int | str:
         """ms UTC, or what is wrong with it. Records that bring no time follow each other by a millisecond, so that

@@ -39,7 +39,7 @@ from plant_monitor.ingest.sparkplug import (
     parse_topic,
     rebirth_request,
 )
-from plant_monitor.ingest.topics import filled, matched
+from plant_monitor.ingest.topics import filled, matched, point_pattern
 from plant_monitor.payload_maps import SparkplugMapping, SparkplugMetric
 from plant_monitor.plant import MqttStation, Plant
 from plant_monitor.readings import Readings
@@ -201,7 +201,7 @@ class SparkplugDecoder(Decoder):
         if mapped.mapping.point is not None:
             return mapped.mapping.point
         names = {"group": topic.group, "node": topic.node, "device": topic.device or ""}
-        name = filled(self._station.point or "", matched(self._station, text) or [], names)
+        name = filled(point_pattern(self._station), matched(self._station, text) or [], names)
         return self._points.get(name, name)
 
     def _ask(self, topic: Topic, now_ms: int) -> None:

@@ -43,6 +43,13 @@ def filled(pattern: str, bound: list[str], names: Mapping[str, str] | None = Non
     return _PLACE.sub(meant, pattern)
 
 
+def point_pattern(station: MqttStation) -> str:
+    """Where the point of a foreign message comes from: as stated, else the only ``+`` of the topic, else nowhere."""
+    if station.point is not None:
+        return station.point
+    return "{1}" if topic_filter(station).split("/").count("+") == 1 else ""
+
+
 def bind_point(station: MqttStation, topic: str) -> str | None:
     """The point that a topic speaks of; None where the station's filter does not match it.
 
