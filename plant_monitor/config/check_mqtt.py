@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from plant_monitor.config.draft import Draft
 from plant_monitor.config.mqtt_schema import JsonPayloadSection, MqttSection, SparkplugPayloadSection
-from plant_monitor.config.shape import Loc
+from plant_monitor.config.shape import Loc, place
 
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 # What may stand in a point's pattern besides the levels of the topic, by the format of the messages.
@@ -82,8 +82,14 @@ def _check_topic(draft: Draft, loc: Loc, station: MqttSection) -> None:
     if point is not None:
         at = (*loc, "point" if station.point is not None else "topic")
         _check_point_pattern(draft, at, station, point, parts.count("+"))
-    elif station.payload == "readings":
+    elif station.payload == "readings" and not _payload_is_broken(draft, loc):
         draft.report((*loc, "point"), "nothing", "a point id, or {1}, {2} … for the level that + stands for")
+
+
+def _payload_is_broken(draft: Draft, loc: Loc) -> bool:
+    """Whether a mapping stands there whose mistakes were told already, so that the default stands in for it."""
+    path = place(draft.root, loc)[1]
+    return any(broken.startswith(f"{path}.payload") for broken in draft.shape_paths)
 
 
 def _is_no_filter(topic: str, parts: list[str]) -> bool:
