@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -197,3 +198,26 @@ def test_what_is_no_path(text: str) -> None:
 def test_no_text_makes_a_path_fail(text: str) -> None:
     found = json_path(text)
     assert found is None or found.text == text
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
+OF_DOCS = """
+plant: {id: p, name: {zh: 厂, en: plant}, timezone: Asia/Shanghai, capacity_m3_d: 100}
+points:
+"""
+
+
+def test_the_examples_of_the_page_are_right() -> None:
+    """Every YAML block of the page that is a station, or the keys of one, loads."""
+    points = "".join(
+        f"  - {{id: {p}, role: process, parameters: "
+        "{flow: {interval: 1m}, volume: {interval: 1m}, ph: {interval: 1m}, water_temperature: {interval: 1m}}}\n"
+        for p in ("a-outfall", "b-outfall", "plant-effluent")
+    )
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    stations = ["devices:\n  - id: s\n    protocol: mqtt\n    broker: mqtt://h\n" + b for b in blocks if b[0] == " "]
+    stations += [b for b in blocks if b.startswith("devices:") and "protocol: mqtt" in b]
+    assert len(stations) == 5
+    for text in stations:
+        (found,) = parse_plant(OF_DOCS + points + text, "docs", {}, secrets=False).devices
+        assert isinstance(found, MqttStation)
