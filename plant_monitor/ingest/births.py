@@ -35,13 +35,17 @@ class Table:
 
     @staticmethod
     def of(payload: Payload) -> Table:
-        """The table of a birth certificate."""
-        table = Table(payload.timestamp or 0)
+        """The table of a birth certificate. An alias that it gives to two names means neither."""
+        table, doubtful = Table(payload.timestamp or 0), set()
         for metric in payload.metrics:
             if metric.name is not None:
                 table.datatypes[metric.name] = metric.datatype
                 if metric.alias is not None:
-                    table.by_alias[metric.alias] = (metric.name, metric.datatype)
+                    named = table.by_alias.setdefault(metric.alias, (metric.name, metric.datatype))
+                    if named[0] != metric.name:
+                        doubtful.add(metric.alias)
+        for alias in doubtful:
+            del table.by_alias[alias]
         return table
 
     def says_the_same(self, other: Table) -> bool:

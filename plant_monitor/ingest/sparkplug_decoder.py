@@ -142,9 +142,10 @@ class SparkplugDecoder(Decoder):
     ) -> None:
         table = node.tables.get(topic.device or NODE)
         unknown: list[int] = []
+        by_alias = topic.kind.endswith("DATA")  # a birth explains aliases and must not need them
         for metric in payload.metrics:
             name = metric.name
-            if name is None and metric.alias is not None:
+            if name is None and metric.alias is not None and by_alias:
                 name = self._named(table, metric.alias, payload, learn=learn)
             if name is None:
                 unknown.append(-1 if metric.alias is None else metric.alias)

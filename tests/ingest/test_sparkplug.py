@@ -371,6 +371,14 @@ def test_an_alias_that_the_birth_does_not_name_is_refused_and_others_are_taken()
     )
 
 
+def test_an_alias_that_a_birth_gives_to_two_names_means_neither() -> None:
+    node = Node()
+    twice = [metric(double(13, v), name=n, alias=5, datatype=DOUBLE) for n, v in (("Temperature", 1.0), ("other", 2.0))]
+    assert node.values("NBIRTH", payload(*twice, seq=0)) == [1.0]
+    assert "does not name" in node.problem("NDATA", data(1, {5: 3.0}))
+    assert "by alias (5)" in node.problem("NBIRTH", payload(metric(double(13, 1.0), alias=5), seq=0))
+
+
 def test_a_death_ends_the_trust_in_aliases_and_a_late_one_of_an_earlier_life_does_not() -> None:
     node = Node()
     node.send("NBIRTH", nbirth(0, {100: ("Temperature", 1.0)}, bdseq=4))
