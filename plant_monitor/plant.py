@@ -12,8 +12,9 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
+
+from plant_monitor.payload_maps import JsonMapping, SparkplugMapping
 
 FLOW = "flow"
 VOLUME = "volume"
@@ -169,6 +170,16 @@ class ModbusDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """TLS of a connection: paths of PEM files."""
+
+    ca: str | None = None  # None: the authorities of the system
+    certificate: str | None = None  # our own, where the other side asks for one
+    key: str | None = None  # None: in the file of the certificate
+    key_password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MqttStation:
     """A source of readings over MQTT."""
 
@@ -177,10 +188,15 @@ class MqttStation:
     port: int
     tls: bool
     topic: str
-    payload: str | dict[str, Any] = "readings"
-    point: str | None = None  # a point id, or a pattern with {1}, {2} for the topic's + levels
+    payload: str | JsonMapping | SparkplugMapping = "readings"
+    point: str | None = None  # a point id, or a pattern with {1}, {2} for the topic's + levels, {key}, {device} …
     username: str | None = None
-    password: str | None = None  # resolved from env:NAME or file:PATH; never logged
+    password: str | None = field(default=None, repr=False)  # resolved from env:NAME or file:PATH; never logged
+    version: str = "3.1.1"  # 3.1.1 | 5
+    client_id: str | None = None  # None: plant-monitor-PLANT-STATION
+    session_expiry_ms: int | None = None  # version 5: how long the broker keeps our session; None: for ever
+    tls_files: TlsFiles = TlsFiles()
+    status: bool = True  # tell this broker's subscribers the state of the service
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from plant_monitor.errors import InputError
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
+from plant_monitor.ingest.service_status import announcers
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import ModbusDevice, MqttStation, Plant
 from plant_monitor.readings import ReadingSource
@@ -174,8 +175,9 @@ class Service:
         every = self.settings.evaluate_every_ms
         self.watch = Watch(plant, self.journal, self.desk, results, clock, every_ms=every)
         self.intake = Intake(self.journal, clock)
-        self.sources = [_source(device, plant, self.intake, clock) for device in plant.devices]
-        parts = [self._forwarder, self.intake, self.desk, self.watch, *self.sources, self._api()]
+        self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
+        status = announcers(plant, lambda: self.intake.storing)
+        parts = [self._forwarder, self.intake, self.desk, self.watch, *self.sources, *status, self._api()]
         for part in parts:
             if part is not None:
                 part.start()
@@ -266,11 +268,11 @@ def _disk_state(used: float) -> str:
 
 
 def _source(
-    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock
+    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock, folder: Path
 ) -> ModbusPoller | MqttReceiver:
     if isinstance(device, ModbusDevice):
         return ModbusPoller(device, plant, intake, clock)
-    return MqttReceiver(device, plant, intake, clock)
+    return MqttReceiver(device, plant, intake, clock, folder=folder)
 
 
 class ApiServer:

@@ -31,7 +31,7 @@ from plant_monitor.config.readings_file import (
     write_readings,
 )
 from plant_monitor.errors import InputError
-from plant_monitor.ingest.payloads import decode_again
+from plant_monitor.ingest.decoders import decode_again
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Readings
 from plant_monitor.service import DataFolder
@@ -161,11 +161,14 @@ def quarantine_show(
 def quarantine_reinject(
     plant_file: PlantFile,
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID…]", help="These; all, if none is named.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All, as if none is named.")] = False,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Read them again with today's plant.yaml and take what is good; the rest stays. 重新接收。"""
     plant = load_plant(plant_file, secrets=False)
-    clock = SystemClock()
+    if numbers and every:
+        raise typer.BadParameter("either numbers or --all", param_hint="--all")
+    clock, again_of = SystemClock(), decode_again(plant, data)
     taken = left = readings = 0
     with DataFolder(data).journal(plant) as journal:
         last = 0
@@ -174,7 +177,7 @@ def quarantine_reinject(
             for one in page:
                 if numbers and one.id not in numbers:
                     continue
-                again = decode_again(one.refused, plant)
+                again = again_of(one.refused)
                 if again.refused:
                     left += 1
                     messages.print(f"{one.id}: {one.refused.source}: {again.refused[0].reason}", markup=False)

@@ -17,8 +17,8 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from plant_monitor import units
 from plant_monitor.config.local_times import Instant, instant_of
-from plant_monitor.config.scalars import Flag, Id, NotZero, Number, Plain, Unit, expected, integer
-from plant_monitor.config.schema import Section
+from plant_monitor.config.scalars import Cell, Cells, Flag, Id, NotZero, Number, Plain, Unit, expected, integer
+from plant_monitor.config.section import Section
 from plant_monitor.config.shape import Loc, fitted, place
 from plant_monitor.config.yaml_tree import Node, Problems, Text, described, read_tree
 from plant_monitor.errors import ConfigError, Problem
@@ -37,14 +37,6 @@ def _column(value: Any) -> Column:
     raise expected("the name of a column, or its position from 1")
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Text):
-        return str(value).strip()
-    raise expected("text")
-
-
 def _one_character(value: Any) -> str:
     if isinstance(value, Text) and len(value) == 1 and value not in '"\n\r':
         return str(value)
@@ -54,16 +46,8 @@ def _one_character(value: Any) -> str:
 ColumnRef = Annotated[
     str | int, BeforeValidator(_column), WithJsonSchema({"type": ["string", "integer"], "minimum": 1})
 ]
-Cell = Annotated[str, BeforeValidator(_cell), WithJsonSchema({"type": ["string", "number", "null"]})]
 Character = Annotated[str, BeforeValidator(_one_character), WithJsonSchema({"type": "string", "maxLength": 1})]
 Lines = Annotated[int, integer(0, 1_000_000), WithJsonSchema({"type": "integer", "minimum": 0})]
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, Text) or value is None else value
-
-
-Cells = Annotated[list[Cell], BeforeValidator(_one_or_many)]
 
 
 class TimeSection(Section):

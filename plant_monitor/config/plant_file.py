@@ -101,13 +101,18 @@ def parse_plant(
         raise ConfigError(problems.sorted())
     for check in _CHECKS:
         check(draft)
-    found = _secrets(draft.whole, problems, Path(file).parent, env) if secrets else {}
+    folder = Path(file).parent
+    found = _secrets(draft.whole, problems, folder, env) if secrets else {}
+    if secrets:
+        _check_files(draft.whole, problems, folder)
     if len(problems):
         raise ConfigError(problems.sorted())
     digest = hashlib.sha256(text.encode() if data is None else data).hexdigest()
-    return plant_record(
-        draft.file, draft.shipped, lambda ref: None if ref is None else found.get(ref), digest=digest, text=text
-    )
+
+    def secret(reference: str | None) -> str | None:
+        return None if reference is None else found.get(reference)
+
+    return plant_record(draft.file, draft.shipped, secret, folder=folder, digest=digest, text=text)
 
 
 def json_schema() -> dict[str, Any]:
@@ -171,9 +176,24 @@ def _secret_nodes(root: Node) -> list[Node]:
     """Nodes of the keys that hold secrets: the only ones where ``env:`` and ``file:`` mean anything."""
     holders: list[tuple[Node | None, tuple[str, ...]]] = []
     devices, store, notify = root.child("devices"), root.child("store"), root.child("notify")
-    holders += [(device, ("password",)) for device in (devices.elements() if devices else [])]
+    for device in devices.elements() if devices else []:
+        holders += [(device, ("password",)), (device.child("tls"), ("key_password",))]
     holders.append((store.child("influxdb") if store else None, ("token", "password")))
     channels = notify.child("channels") if notify else None
     holders += [(channel, ("url",)) for channel in (channels.elements() if channels else [])]
     nodes = [holder.child(key) for holder, keys in holders if holder is not None for key in keys]
     return [n for n in nodes if n is not None and isinstance(n.value, str) and n.value.startswith(("env:", "file:"))]
+
+
+def _check_files(root: Node, problems: Problems, base: Path) -> None:
+    """That the certificates of devices can be read here; as with secrets, only commands that speak to them need it."""
+    devices = root.child("devices")
+    tls = [device.child("tls") for device in (devices.elements() if devices else [])]
+    for node in [part.child(key) for part in tls if part is not None for key in ("ca", "certificate", "key")]:
+        if node is None or not isinstance(node.value, str):
+            continue
+        try:
+            (base / node.value).open("rb").close()
+        except OSError as error:
+            found = f"{node.value}, which cannot be read ({error.strerror})"
+            problems.add(node.line, node.path, found, "a PEM file, relative to the folder of plant.yaml")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from plant_monitor.config.check_devices import BIT_TABLES, bound_point, broker, host_port
+from plant_monitor.config.check_devices import BIT_TABLES, host_port
 from plant_monitor.config.check_limits import statistic_of
 from plant_monitor.config.draft import unit_of
+from plant_monitor.config.mqtt_record import mqtt_record
+from plant_monitor.config.mqtt_schema import MqttSection
 from plant_monitor.config.parameters import DEFAULT_UNITS
 from plant_monitor.config.quality import quality_record, shipped_quality
 from plant_monitor.config.schema import (
     LimitSection,
     LimitSetSection,
     ModbusSection,
-    MqttSection,
     NameSection,
     ParameterSection,
     PlantFile,
@@ -53,9 +55,9 @@ _NO_FLOW_BELOW = 0.1  # m3/h (design §4.1)
 
 
 def plant_record(
-    file: PlantFile, shipped: Mapping[str, LimitSetSection], secret: Secret, *, digest: str, text: str
+    file: PlantFile, shipped: Mapping[str, LimitSetSection], secret: Secret, *, folder: Path, digest: str, text: str
 ) -> Plant:
-    """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name."""
+    """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name; ``folder`` is the file's."""
     plant = file.plant
     return Plant(
         id=plant.id,
@@ -69,7 +71,7 @@ def plant_record(
         effluent=plant.effluent,
         operator=None if plant.operator is None else _name(plant.operator),
         design_load_kg_d=tuple(plant.design_load_kg_d.items()),
-        devices=tuple(_device(d, secret) for d in file.devices),
+        devices=tuple(_device(d, secret, folder) for d in file.devices),
         influxdb=_influx(file.store, secret),
         read_from=file.store.read_from,
         tariff=_tariff(file.tariff),
@@ -133,8 +135,8 @@ def _limit(limit: LimitSection, source: str) -> Limit:
     )
 
 
-def _device(device: ModbusSection | MqttSection, secret: Secret) -> ModbusDevice | MqttStation:
-    return _modbus(device) if isinstance(device, ModbusSection) else _mqtt(device, secret)
+def _device(device: ModbusSection | MqttSection, secret: Secret, folder: Path) -> ModbusDevice | MqttStation:
+    return _modbus(device) if isinstance(device, ModbusSection) else mqtt_record(device, secret, folder)
 
 
 def _modbus(device: ModbusSection) -> ModbusDevice:
@@ -156,21 +158,6 @@ def _reading(reading: RegisterSection, point: str) -> RegisterReading:
         offset=float(reading.offset),
         fraction=None if part is None else RegisterFraction(part.register_, part.type, part.order, float(part.scale)),
         no_value=tuple(float(number) for number in reading.no_value),
-    )
-
-
-def _mqtt(station: MqttSection, secret: Secret) -> MqttStation:
-    host, port, tls = broker(station.broker) or ("", 0, False)
-    return MqttStation(
-        id=station.id,
-        host=host,
-        port=port,
-        tls=tls,
-        topic=station.topic,
-        payload=station.payload,
-        point=bound_point(station.topic, station.point),
-        username=station.username,
-        password=secret(station.password),
     )
 
 

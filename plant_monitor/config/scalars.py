@@ -135,6 +135,18 @@ def _id(value: Any) -> str:
     return str(value)
 
 
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Text):
+        return str(value).strip()
+    raise expected("text")
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, Text) or value is None else value
+
+
 Number = Annotated[Decimal, BeforeValidator(_any), WithJsonSchema({"type": "number"})]
 Positive = Annotated[Decimal, BeforeValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 NotNegative = Annotated[Decimal, BeforeValidator(_not_negative), WithJsonSchema({"type": "number", "minimum": 0})]
@@ -148,3 +160,5 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 Id = Annotated[str, BeforeValidator(_id), WithJsonSchema({"type": "string", "minLength": 1})]
 Plain = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Unit = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number"]})]
+Cell = Annotated[str, BeforeValidator(_cell), WithJsonSchema({"type": ["string", "number", "null"]})]
+Cells = Annotated[list[Cell], BeforeValidator(_one_or_many)]

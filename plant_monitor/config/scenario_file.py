@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from plant_monitor.compliance.scenario import Scenario, unknown_names
 from plant_monitor.config.scalars import Flag, Id, NotNegative, Positive
-from plant_monitor.config.schema import Section
+from plant_monitor.config.section import Section
 from plant_monitor.config.shape import fitted
 from plant_monitor.config.yaml_tree import Problems, described, read_tree
 from plant_monitor.errors import ConfigError, Problem

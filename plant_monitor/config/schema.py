@@ -9,8 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from plant_monitor.config.mqtt_schema import MqttSection
 from plant_monitor.config.scalars import (
     Day,
     Duration,
@@ -23,10 +24,9 @@ from plant_monitor.config.scalars import (
     Positive,
     Share,
     Unit,
-    expected,
     integer,
 )
-from plant_monitor.config.yaml_tree import Text
+from plant_monitor.config.section import Secret, Section
 
 RegisterNumber = Annotated[int, integer(0, 65535), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535})]
 UnitId = Annotated[int, integer(0, 255), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 255})]
@@ -40,24 +40,9 @@ Mark = Literal["V", "1", "M", "E"]
 MARKS_OF_RULES = "how sure the number is: V verified, 1 one source, M from memory, E a choice"
 
 
-def _secret(value: Any) -> str:
-    if not isinstance(value, Text) or not value.startswith(("env:", "file:")) or not value.partition(":")[2].strip():
-        raise expected("env:NAME or file:PATH (a secret never stands in the file itself)", "something else")
-    return str(value)
-
-
-Secret = Annotated[str, BeforeValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^(env|file):.+"})]
-
-
 def _none_is_empty(value: Any) -> Any:
     """``ph:`` with nothing behind it states no keys; it is not another kind of value."""
     return {} if value is None else value
-
-
-class Section(BaseModel):
-    """A mapping that knows all of its keys: one that is not among them is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NameSection(Section):
@@ -194,21 +179,6 @@ class ModbusSection(Section):
     timeout: Duration = Field(3_000, description="how long to wait for an answer (3s)")
     point: Id | None = Field(None, description="point of the readings that name none")
     readings: list[RegisterSection] = Field(min_length=1, description="what to read")
-
-
-class MqttSection(Section):
-    """A source of readings over MQTT."""
-
-    id: Id = Field(description="short name of the source")
-    protocol: Literal["mqtt"] = Field(description="mqtt")
-    broker: Plain = Field(description="mqtt://host:port, mqtts:// for TLS")
-    topic: Plain = Field(description="topic filter; + for one level")
-    point: Plain | None = Field(
-        None, description="a point id, or {1}, {2} … for the levels that + stands for; omitted: {1} if there is one +"
-    )
-    payload: Literal["readings"] = Field("readings", description="format of the messages: readings")
-    username: Plain | None = Field(None, description="user of the broker")
-    password: Secret | None = Field(None, description="env:NAME or file:PATH")
 
 
 Device = Annotated[ModbusSection | MqttSection, Field(discriminator="protocol")]

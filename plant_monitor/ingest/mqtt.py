@@ -1,6 +1,6 @@
 """Receiving from an MQTT station: acknowledged is what is durable, and nothing else.
 
-MQTT 3.1.1, QoS 1, a persistent session under a stable client id. A message is acknowledged after the
+MQTT 3.1.1 or 5, QoS 1, a persistent session under a stable client id. A message is acknowledged after the
 commit that made its readings, or its refusal, durable, in the order of receipt. When a commit fails,
 nothing more is acknowledged on that connection: it is closed, the broker keeps the messages, and the
 reconnect brings them again, where what is stored already changes nothing. A message that cannot be
@@ -10,24 +10,34 @@ read is set aside and acknowledged, since one that stays unacknowledged would ho
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import threading
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from plant_monitor.clock import Clock
-from plant_monitor.errors import InputError, StoreError
+from plant_monitor.errors import StoreError
+from plant_monitor.ingest.arrivals import Arrivals
+from plant_monitor.ingest.decoders import decoder_of
+from plant_monitor.ingest.decoding import Decoded, Incoming, refusal
 from plant_monitor.ingest.intake import Intake
-from plant_monitor.ingest.payloads import bind_point, decode_payload, topic_filter
+from plant_monitor.ingest.mqtt_session import (
+    aim,
+    client_id_of,
+    make_client,
+    reason_text,
+    shortcomings,
+    subscribe,
+)
 from plant_monitor.plant import MqttStation, Plant
 from plant_monitor.readings import Readings, Refused
 
@@ -35,7 +45,6 @@ log = structlog.get_logger()
 
 LOOP_S = 0.2  # how long the network loop sleeps at most before it looks at what it was told
 GOODBYE_S = 5.0  # how long stop() waits for commits under way, so that they are still acknowledged
-CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,9 @@ class _Delivery:
     connection: int
     mid: int
     qos: int
+    topic: str
     payload: bytes
+    arrival_ms: int
 
     def durable(self) -> None:
         self.receiver._acknowledge(self)
@@ -65,10 +76,11 @@ class MqttReceiver:
     ----------
     keepalive_s    after one and a half of these without a sign of life the connection counts as lost
     back_off_s     first and longest pause between attempts to connect, seconds of the host
+    folder         where it keeps what must outlive the process (births of Sparkplug); None: nowhere
 
     Raises
     ------
-    InputError  the station's topic names no point, or its payload is not that of contract §4.4
+    InputError  the station's topic names no point, its payload is of no known format, or a certificate is unusable
     """
 
     def __init__(
@@ -80,15 +92,14 @@ class MqttReceiver:
         *,
         keepalive_s: int = 30,
         back_off_s: tuple[float, float] = (1.0, 30.0),
+        folder: Path | None = None,
     ) -> None:
-        if station.payload != "readings":
-            raise InputError(f"station {station.id}: payload {station.payload!r}, expected readings (contract 4.4)")
-        bind_point(station, topic_filter(station).replace("+", "level").replace("#", "level"))
         self.station = station
-        self._plant, self._intake, self._clock = plant, intake, clock
+        self._intake, self._clock = intake, clock
         self._keepalive_s, self._back_off_s = keepalive_s, back_off_s
-        self._status_topic = f"plants/{plant.id}/$status"
-        self._client = self._make_client()
+        self._decoder = decoder_of(station, plant, folder)
+        self._arrivals = Arrivals()
+        self._client = self._make_client(client_id_of(station, plant.id))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         # The lock guards what the network thread and the intake thread both touch. ``_connection``
@@ -102,8 +113,19 @@ class MqttReceiver:
         self._fails = 0  # connections in a row that came to nothing
         self._state = "connecting"  # connecting | subscribed | lost | stopped
         self._error: str | None = None
+        self._warning: str | None = None  # why messages may be lost although all seems well
         self._counts = dict.fromkeys(
-            ("messages", "readings", "refused", "retained", "acknowledged", "connects", "failed_commits"), 0
+            (
+                "messages",
+                "readings",
+                "refused",
+                "retained",
+                "acknowledged",
+                "connects",
+                "sessions_lost",
+                "failed_commits",
+            ),
+            0,
         )
         self._last_message_ms: int | None = None
 
@@ -131,28 +153,18 @@ class MqttReceiver:
                 "protocol": "mqtt",
                 "state": self._state,
                 "error": self._error,
+                "warning": self._warning,
                 "last_message_ms": self._last_message_ms,
                 "unacknowledged": self._open,
+                "clock_steps_back": self._arrivals.steps_back,
                 **self._counts,
+                **self._decoder.health(),
             }
 
     # --- the network thread --------------------------------------------------------------------
 
-    def _make_client(self) -> Client:
-        station = self.station
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"plant-monitor-{self._plant.id}-{station.id}",
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        if station.username is not None:
-            client.username_pw_set(station.username, station.password)
-        if station.tls:
-            client.tls_set()
-        client.will_set(self._status_topic, _status("offline"), qos=1, retain=True)
+    def _make_client(self, client_id: str) -> Client:
+        client = make_client(self.station, client_id, persistent=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -160,7 +172,7 @@ class MqttReceiver:
         client.on_socket_close = self._on_socket_close
         # Its presence keeps other threads from writing to the socket: they only queue, the loop sends.
         client.on_socket_register_write = _loop_sends
-        client.connect_async(station.host, station.port, keepalive=self._keepalive_s)
+        aim(client, self.station, self._keepalive_s, persistent=True)
         return client
 
     def _run(self) -> None:
@@ -188,17 +200,13 @@ class MqttReceiver:
                 return
 
     def _say_goodbye(self) -> None:
-        """Wait for commits under way so that they are acknowledged, announce the end, disconnect."""
+        """Wait for commits under way so that they are acknowledged, then disconnect."""
         deadline = threading.Event()
         timer = threading.Timer(GOODBYE_S, deadline.set)
         timer.start()
         try:
             while self._open and not self._broken and not deadline.is_set():
                 self._set_aside()
-                if self._client.loop(LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    return
-            farewell = self._client.publish(self._status_topic, _status("offline"), retain=True)
-            while not farewell.is_published() and not deadline.is_set():
                 if self._client.loop(LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     return
             self._client.disconnect()
@@ -231,31 +239,43 @@ class MqttReceiver:
         self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._lost(f"the broker refused the connection: {reason}")
+            self._lost(f"the broker refused the connection: {reason_text(reason, properties)}")
             return
         with self._lock:
             self._counts["connects"] += 1
+            self._warning = shortcomings(self.station, properties)
         # Again on each connection, also where the broker kept the session: it costs nothing, and a
         # broker that lost the session says so in a flag only.
-        client.subscribe(self.station.topic, qos=1)
-        client.publish(self._status_topic, _status("online"), retain=True)
-        if self._counts["connects"] > 1 and not flags.session_present:
-            log.warning("the broker had lost the session", station=self.station.id)
+        subscribe(client, self.station)
+        if not flags.session_present:
+            self._session_lost()
+
+    def _session_lost(self) -> None:
+        """The broker knows nothing of us: messages, and the packet ids of those under way, are gone."""
+        self._decoder.session_lost()
+        self._arrivals.forget()
+        if self._counts["connects"] > 1:
+            self._counts["sessions_lost"] += 1
+            log.warning("the broker had lost the session, and what it kept for us", station=self.station.id)
 
     def _on_subscribe(
         self, client: Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        if any(r.is_failure for r in reasons):
-            self._lost(f"the broker does not allow the subscription to {self.station.topic}")
+        refused = [r for r in reasons if r.is_failure]
+        if refused:
+            why = reason_text(refused[0], properties)
+            self._lost(f"the broker does not allow the subscription to {self.station.topic}: {why}")
             self._hang_up()
             return
+        if any(r.value < 1 for r in reasons):
+            self._warning = "the broker grants QoS 0 only: messages can be lost"
         was = self._state
         with self._lock:
             self._state, self._error = "subscribed", None
             if self._storing:  # else the pauses grow until the store is back
                 self._fails = 0
         if was != "subscribed" and self._storing:  # while nothing is stored it comes and goes; the intake said why
-            log.info("receiving", station=self.station.id, topic=self.station.topic)
+            log.info("receiving", station=self.station.id, topic=self.station.topic, warning=self._warning)
 
     def _on_disconnect(
         self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
@@ -265,7 +285,7 @@ class MqttReceiver:
         if self._state == "lost" or not self._storing:  # the reason is known, and a better one than this
             self._lost(self._error or "connection lost")
         else:
-            self._lost(f"connection lost: {reason}")
+            self._lost(f"connection lost: {reason_text(reason, properties)}")
 
     def _on_socket_close(self, client: Client, _: Any, sock: Any) -> None:
         """Acknowledgements of the old connection are void from here on, before the next can begin."""
@@ -275,34 +295,41 @@ class MqttReceiver:
             self._open = 0
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
-        now = self._clock.now_ms()
+        now, payload = self._clock.now_ms(), bytes(message.payload)
+        topic, bad_topic = _topic(message)
         with self._lock:
             if self._broken or self._stop.is_set():
                 return  # not acknowledged: it comes again
             self._counts["messages"] += 1
             self._last_message_ms = now
             self._open += 1
-            delivery = _Delivery(self, self._connection, message.mid, message.qos, bytes(message.payload))
+            arrival = now
+            if self._decoder.host_stamped:
+                arrival = self._arrivals.of(now, message.mid, topic, payload, repeated=message.dup)
+            delivery = _Delivery(self, self._connection, message.mid, message.qos, topic, payload, arrival)
         if message.retain:
             # Handed out at subscription: what was said once, not what is measured now.
             self._counts["retained"] += 1
             self._intake.submit(Readings.empty(), on_durable=delivery.durable)  # in its turn, to keep the order
             return
-        readings, refused = self._decoded(message, now)
+        incoming = Incoming(topic, payload, arrival, now, repeated=message.dup)
+        decoded = self._decoded(incoming) if bad_topic is None else refusal(payload, topic, [bad_topic], arrival)
+        self._arrivals.used(arrival, decoded.stamped)
         with self._lock:
-            self._counts["readings"] += len(readings)
-            self._counts["refused"] += len(refused)
-        self._intake.submit(readings, refused, on_durable=delivery.durable, on_failed=delivery.failed)
+            self._counts["readings"] += len(decoded.readings)
+            self._counts["refused"] += len(decoded.refused)
+        self._intake.submit(decoded.readings, decoded.refused, on_durable=delivery.durable, on_failed=delivery.failed)
+        for to, request in self._decoder.outgoing():
+            client.publish(to, request, qos=0)
 
-    def _decoded(self, message: MQTTMessage, now_ms: int) -> tuple[Readings, tuple[Refused, ...]]:
-        payload = bytes(message.payload)
+    def _decoded(self, message: Incoming) -> Decoded:
+        """The message taken apart. A decoder never raises; a mistake in one must not stop the others' messages."""
         try:
-            topic = message.topic
-        except UnicodeDecodeError as error:
-            return Readings.empty(), (Refused(self.station.id, f"topic is no UTF-8: {error}", payload, now_ms),)
-        point = bind_point(self.station, topic)
-        decoded = decode_payload(payload, topic=topic, point=point, plant=self._plant, now_ms=now_ms)
-        return decoded.readings, decoded.refused
+            return self._decoder.decode(message)
+        except Exception as error:
+            log.exception("a message could not be decoded", station=self.station.id, topic=message.topic)
+            reason = f"cannot be decoded: {type(error).__name__}: {error}"
+            return refusal(message.payload, message.topic, [reason], message.arrival_ms)
 
     # --- what becomes of a message, told by the intake's thread -----------------------------------
 
@@ -331,7 +358,8 @@ class MqttReceiver:
         The network thread hands it in, as the intake's thread must not wait for itself.
         """
         reason = f"cannot be stored: {type(error).__name__}: {error}"
-        self._aside.append((Refused(self.station.id, reason, delivery.payload, self._clock.now_ms()), delivery))
+        refused = Refused(delivery.topic, reason, delivery.payload, delivery.arrival_ms)
+        self._aside.append((refused, delivery))
 
     def _lost(self, why: str) -> None:
         was = self._state
@@ -341,8 +369,12 @@ class MqttReceiver:
             log.error("not receiving; trying again", station=self.station.id, error=why)
 
 
-def _status(state: str) -> str:
-    return json.dumps({"state": state})
+def _topic(message: MQTTMessage) -> tuple[str, str | None]:
+    """The topic, and what is wrong with it."""
+    try:
+        return message.topic, None
+    except UnicodeDecodeError as error:
+        return message._topic.decode("utf-8", "backslashreplace"), f"topic is no UTF-8: {error}"
 
 
 def _loop_sends(client: Client, userdata: Any, sock: Any) -> None:

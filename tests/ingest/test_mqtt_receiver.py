@@ -2,154 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from field_parts import HOUR, MIDNIGHT, SECOND, journal_of, plant_of, rows, series, soon
+from field_parts import MIDNIGHT, SECOND, soon
+from mqtt_parts import NOW, PLANT, TOPIC, left_at_broker, message, publish, receiving
 from servers import Mosquitto, free_port, require_server
 
 from plant_monitor.clock import ManualClock
-from plant_monitor.errors import InputError, StoreUnavailable
-from plant_monitor.ingest.intake import AppendCounts, Intake
+from plant_monitor.errors import InputError
+from plant_monitor.ingest.decoding import SIZE_LIMIT
 from plant_monitor.ingest.mqtt import MqttReceiver
-from plant_monitor.ingest.payloads import SIZE_LIMIT
 from plant_monitor.plant import MqttStation
-from plant_monitor.readings import Readings, Refused
-from plant_monitor.store.journal import Journal
+from plant_monitor.readings import Readings
 
-PLANT = plant_of(series("p", "ph"), series("p", "cod_cr"))
-NOW = MIDNIGHT + HOUR
-TOPIC = "plants/testplant/p/readings"
-STATUS = "plants/testplant/$status"
-CLIENT_ID = "plant-monitor-testplant-station"
+# What holds holds in both versions of MQTT.
+both = pytest.mark.parametrize("version", ["3.1.1", "5"])
 
 
-def message(second: int, value: float = 7.0) -> str:
-    return json.dumps({"time": MIDNIGHT + second * SECOND, "values": {"ph": value}})
-
-
-class Store:
-    """The real journal, which can be held up, be full, or stumble over one batch."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self.open = threading.Event()
-        self.open.set()
-        self.full = False
-        self.stumble: Callable[[Readings], bool] = lambda readings: False
-        self.entered = threading.Semaphore(0)
-
-    def append(self, readings: Readings, refused: Sequence[Refused] = (), *, accepted_ms: int) -> AppendCounts:
-        self.entered.release()
-        assert self.open.wait(30)
-        if self.full:
-            raise StoreUnavailable("disk full")
-        if self.stumble(readings):
-            raise TypeError("a mistake of the program")
-        return self.journal.append(readings, refused, accepted_ms=accepted_ms)
-
-
-@dataclass
-class Bench:
-    store: Store
-    intake: Intake
-    receiver: MqttReceiver
-
-    @property
-    def health(self) -> dict[str, object]:
-        return self.receiver.health()
-
-    def subscribed(self) -> None:
-        soon(lambda: self.health["state"] == "subscribed", 20)
-
-    def acknowledged(self, count: int) -> None:
-        soon(lambda: self.health["acknowledged"] == count, 20)
-
-    def rows(self, index: int = 0) -> list[tuple[int, float | None, str]]:
-        return rows(self.store.journal, index)
-
-
-@contextlib.contextmanager
-def receiving(folder: Path, port: int, **station: object) -> Iterator[Bench]:
-    clock = ManualClock(NOW)
-    store = Store(journal_of(PLANT, folder / "journal.db"))
-    intake = Intake(store, clock)
-    intake.start()
-    options: dict[str, object] = {"tls": False, "topic": "plants/testplant/+/readings"} | station
-    receiver = MqttReceiver(
-        MqttStation("station", "127.0.0.1", port, **options),  # type: ignore[arg-type]
-        PLANT,
-        intake,
-        clock,
-        back_off_s=(0.05, 0.2),
-    )
-    receiver.start()
-    try:
-        yield Bench(store, intake, receiver)
-    finally:
-        store.open.set()
-        receiver.stop()
-        intake.stop()
-        store.journal.close()
-
-
-@contextlib.contextmanager
-def client(port: int, client_id: str = "", *, clean: bool = True) -> Iterator[mqtt.Client]:
-    made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
-    connected = threading.Event()
-    made.on_connect = lambda *_: connected.set()
-    made.heard = []  # type: ignore[attr-defined]
-    made.on_message = lambda c, _, m: c.heard.append((m.topic, m.payload, m.retain))
-    made.connect("127.0.0.1", port)
-    made.loop_start()
-    assert connected.wait(10)
-    try:
-        yield made
-    finally:
-        made.disconnect()
-        made.loop_stop()
-
-
-def publish(port: int, *payloads: str | bytes, topic: str = TOPIC, retain: bool = False, qos: int = 1) -> None:
-    with client(port) as publisher:
-        infos = [publisher.publish(topic, p, qos=qos, retain=retain) for p in payloads]
-        for info in infos:
-            info.wait_for_publish(20)
-            assert info.is_published()
-
-
-def left_at_broker(port: int) -> list[bytes]:
-    """What the receiver's session still holds: everything it did not acknowledge."""
-    with client(port, CLIENT_ID, clean=False) as successor, client(port) as marker:
-        successor.subscribe("marker", 1)
-        soon(
-            lambda: (
-                marker.publish("marker", "end", 1).is_published() or any(t == "marker" for t, _, _ in successor.heard)
-            )
-        )
-        soon(lambda: any(t == "marker" for t, _, _ in successor.heard))
-        return [p for t, p, _ in successor.heard if t == TOPIC]
-
-
-def status_of(port: int) -> str | None:
-    with client(port) as reader:
-        reader.subscribe(STATUS, 1)
-        soon(lambda: reader.heard)
-        topic, payload, retained = reader.heard[0]
-        assert topic == STATUS and retained
-        return str(json.loads(payload)["state"])
-
-
-def test_readings_are_stored_and_acknowledged(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with receiving(tmp_path, mosquitto.port) as bench:
+@both
+def test_readings_are_stored_and_acknowledged(mosquitto: Mosquitto, tmp_path: Path, version: str) -> None:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         batch = [{"time": MIDNIGHT + i * SECOND, "values": {"ph": 7.0, "cod_cr": None}} for i in range(3)]
         publish(mosquitto.port, json.dumps(batch), message(5, 8.5))
@@ -160,8 +36,11 @@ def test_readings_are_stored_and_acknowledged(mosquitto: Mosquitto, tmp_path: Pa
     assert left_at_broker(mosquitto.port) == []
 
 
-def test_nothing_is_acknowledged_before_it_is_durable_and_then_in_order(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with receiving(tmp_path, mosquitto.port) as bench:
+@both
+def test_nothing_is_acknowledged_before_it_is_durable_and_then_in_order(
+    mosquitto: Mosquitto, tmp_path: Path, version: str
+) -> None:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         sent: list[int] = []
         ack = bench.receiver._client.ack
@@ -181,9 +60,12 @@ def test_nothing_is_acknowledged_before_it_is_durable_and_then_in_order(mosquitt
         assert len(bench.rows()) == 15
 
 
-def test_a_failed_commit_acknowledges_nothing_and_the_messages_come_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
+@both
+def test_a_failed_commit_acknowledges_nothing_and_the_messages_come_again(
+    mosquitto: Mosquitto, tmp_path: Path, version: str
+) -> None:
     """Design §6: a commit fails. The connection is closed, the broker keeps the messages, it resumes by itself."""
-    with receiving(tmp_path, mosquitto.port) as bench:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         bench.store.full = True
         publish(mosquitto.port, message(1), message(2))
@@ -199,22 +81,12 @@ def test_a_failed_commit_acknowledges_nothing_and_the_messages_come_again(mosqui
     assert left_at_broker(mosquitto.port) == []
 
 
-def test_the_service_counts_as_offline_while_it_cannot_store(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with receiving(tmp_path, mosquitto.port) as bench:
-        bench.subscribed()
-        assert status_of(mosquitto.port) == "online"
-        bench.receiver._back_off_s = (60.0, 60.0)
-        bench.store.full = True
-        publish(mosquitto.port, message(1))
-        soon(lambda: bench.health["state"] == "lost")
-        soon(lambda: status_of(mosquitto.port) == "offline")  # the last will
-
-
+@both
 def test_a_broker_restart_brings_unacknowledged_messages_again_and_changes_nothing(
-    mosquitto: Mosquitto, tmp_path: Path
+    mosquitto: Mosquitto, tmp_path: Path, version: str
 ) -> None:
     """Design §6: broker restarted. An acknowledgement that comes after the restart belongs to the old connection."""
-    with receiving(tmp_path, mosquitto.port) as bench:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         bench.store.open.clear()
         publish(mosquitto.port, message(1), message(2), message(3))
@@ -231,17 +103,21 @@ def test_a_broker_restart_brings_unacknowledged_messages_again_and_changes_nothi
     assert left_at_broker(mosquitto.port) == []
 
 
-def test_what_comes_while_the_service_is_away_waits_at_the_broker(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with receiving(tmp_path, mosquitto.port) as bench:
+@both
+def test_what_comes_while_the_service_is_away_waits_at_the_broker(
+    mosquitto: Mosquitto, tmp_path: Path, version: str
+) -> None:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
     publish(mosquitto.port, message(1), message(2))
-    with receiving(tmp_path, mosquitto.port) as bench:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.acknowledged(2)
         assert len(bench.rows()) == 2
 
 
-def test_stop_acknowledges_what_is_being_committed_and_says_goodbye(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with receiving(tmp_path, mosquitto.port) as bench:
+@both
+def test_stop_acknowledges_what_is_being_committed(mosquitto: Mosquitto, tmp_path: Path, version: str) -> None:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         bench.store.open.clear()
         publish(mosquitto.port, message(1))
@@ -251,7 +127,6 @@ def test_stop_acknowledges_what_is_being_committed_and_says_goodbye(mosquitto: M
         bench.store.open.set()
         stopper.join(20)
         assert bench.health["state"] == "stopped" and bench.health["acknowledged"] == 1
-        assert status_of(mosquitto.port) == "offline"
         assert left_at_broker(mosquitto.port) == []
 
 
@@ -289,8 +164,18 @@ def test_retained_messages_are_not_new_readings(mosquitto: Mosquitto, tmp_path: 
         assert bench.rows() == [(2000, 7.0, "N")]
 
 
+def test_with_mqtt_5_retained_messages_do_not_even_come(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    publish(mosquitto.port, message(1), retain=True)
+    with receiving(tmp_path, mosquitto.port, version="5") as bench:
+        bench.subscribed()
+        publish(mosquitto.port, message(2), retain=True)
+        bench.acknowledged(1)
+        assert bench.health["retained"] == 0 and bench.rows() == [(2000, 7.0, "N")]
+
+
+@both
 def test_what_cannot_be_read_is_set_aside_acknowledged_and_holds_up_nothing(
-    mosquitto: Mosquitto, tmp_path: Path
+    mosquitto: Mosquitto, tmp_path: Path, version: str
 ) -> None:
     """Design §6: a payload that cannot be read, an undeclared series, times out of bounds."""
     bad: list[str | bytes] = [
@@ -301,7 +186,7 @@ def test_what_cannot_be_read_is_set_aside_acknowledged_and_holds_up_nothing(
         json.dumps({"time": "2024-01-01T00:00:00Z", "values": {"ph": 1}}),
         b"x" * (SIZE_LIMIT + 1),
     ]
-    with receiving(tmp_path, mosquitto.port) as bench:
+    with receiving(tmp_path, mosquitto.port, version=version) as bench:
         bench.subscribed()
         publish(mosquitto.port, *bad, message(1))
         publish(mosquitto.port, message(2), topic="plants/testplant/nowhere/readings")
@@ -333,7 +218,7 @@ def test_quality_0_is_stored_too(mosquitto: Mosquitto, tmp_path: Path) -> None:
         soon(lambda: len(bench.rows()) == 1)
 
 
-@pytest.mark.parametrize("station", [{"topic": "readings"}, {"topic": "a/+/b", "payload": {"ph": "$.ph"}}])
+@pytest.mark.parametrize("station", [{"topic": "readings"}, {"topic": "a/+/b", "payload": "csv"}])
 def test_a_station_that_cannot_be_understood_is_refused_before_it_runs(station: dict[str, str]) -> None:
     with pytest.raises(InputError, match="station"):
         MqttReceiver(MqttStation("s", "h", 1883, False, **station), PLANT, None, ManualClock(NOW))  # type: ignore[arg-type]
@@ -356,55 +241,5 @@ def test_a_broker_that_refuses_says_why(tmp_path: Path) -> None:
         with receiving(tmp_path, broker.port, username="monitor", password="wrong-secret") as bench:
             soon(lambda: "Not authorized" in str(bench.health["error"]), 20)
             assert "wrong-secret" not in str(bench.health)
-    finally:
-        broker.stop()
-
-
-class Encrypted(Mosquitto):
-    """A broker that speaks TLS with a certificate of its own authority."""
-
-    def command(self) -> list[str]:
-        made = super().command()
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-            + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "key.pem", "-out", self.certificate],
-            check=True,
-            capture_output=True,
-        )
-        with (self.folder / "mosquitto.conf").open("a") as config:
-            config.write(f"certfile {self.certificate}\nkeyfile {self.folder / 'key.pem'}\n")
-        return made
-
-    @property
-    def certificate(self) -> Path:
-        return self.folder / "certificate.pem"
-
-
-# paho leaves a socket whose handshake failed to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: apt-get install openssl")
-def test_tls_with_a_certificate_that_is_trusted_and_one_that_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broker = Encrypted(require_server("mosquitto"), tmp_path / "mosquitto")
-    broker.start()
-    try:
-        with receiving(tmp_path, broker.port, tls=True) as bench:
-            soon(lambda: "certificate" in str(bench.health["error"]), 20)
-        monkeypatch.setenv("SSL_CERT_FILE", str(broker.certificate))
-        with receiving(tmp_path, broker.port, tls=True) as bench:
-            bench.subscribed()
-            bench.store.full = True  # a commit that fails hangs up an encrypted connection too
-            publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-            publisher.tls_set(str(broker.certificate))
-            publisher.connect("127.0.0.1", broker.port)
-            publisher.loop_start()
-            publisher.publish(TOPIC, message(1), qos=1).wait_for_publish(10)
-            soon(lambda: bench.health["failed_commits"] >= 2, 20)
-            bench.store.full = False
-            bench.acknowledged(1)
-            publisher.disconnect()
-            publisher.loop_stop()
-            assert bench.rows() == [(1000, 7.0, "N")]
     finally:
         broker.stop()

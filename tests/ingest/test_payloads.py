@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from plant_monitor.config.timestamps import BAD, times_ms
 from plant_monitor.errors import InputError
-from plant_monitor.ingest.payloads import KEPT_OF_OVERSIZED, SIZE_LIMIT, Decoded, bind_point, decode_payload
+from plant_monitor.ingest.payloads import KEPT_OF_OVERSIZED, SIZE_LIMIT, Decoded, decode_payload
+from plant_monitor.ingest.topics import bind_point
 from plant_monitor.plant import MqttStation
 from plant_monitor.windows import parse_rfc3339
 
