@@ -6,7 +6,6 @@ stations, forwarder, watch, alerts, API. Each part is a thread with ``start``, `
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +32,9 @@ from plant_monitor.answers import Evaluations
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
 from plant_monitor.errors import InputError
+from plant_monitor.health import Health
 from plant_monitor.ingest.intake import Intake
+from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ingest.service_status import announcers
@@ -46,12 +47,11 @@ from plant_monitor.store.forwarder import Forwarder
 from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_source import InfluxSource
 from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.store.publisher import Publisher
 from plant_monitor.store.results import ResultsWriter
 from plant_monitor.watch import Watch
 
 log = structlog.get_logger()
-
-DISK_WARNING, DISK_ALARM = 0.80, 0.90  # used share of the data folder's disk (design §6)
 
 
 def log_to(file: TextIO) -> None:
@@ -142,6 +142,7 @@ class Service:
         self._cleanups = ExitStack()
         self.sources: list[ModbusPoller | MqttReceiver] = []
         self._forwarder: Forwarder | None = None
+        self._publisher: Publisher | None = None
         self.journal: Journal
         self.source: ReadingSource
         self.evaluations: Evaluations
@@ -149,6 +150,7 @@ class Service:
         self.intake: Intake
         self.desk: AlertDesk
         self.watch: Watch
+        self.state: Health
 
     def start(self) -> None:
         """Open the stores, then start every part, the API last."""
@@ -165,23 +167,51 @@ class Service:
             self.journal.keep_plant(plant.source_text, accepted_ms=clock.now_ms())
         senders = open_senders(plant.notify.channels, base=folder.path, show=self.settings.show_alert)
         self.desk = AlertDesk(self.ledger, senders, plant, clock)
-        results = None
-        if plant.influxdb is not None:
-            server = InfluxServer(plant.influxdb)
-            undo.callback(server.close)
-            self._forwarder = Forwarder(self.journal, plant, server, clock)
-            results = ResultsWriter(plant, server)
+        self._write_to_influxdb(undo)
         self._answer_from(undo)
         every = self.settings.evaluate_every_ms
-        self.watch = Watch(plant, self.journal, self.desk, results, clock, every_ms=every)
-        self.intake = Intake(self.journal, clock)
+        self.watch = Watch(plant, self.journal, self.desk, self._publisher, clock, every_ms=every)
+        last = LastReadings(plant, clock.now_ms())
+        last.begin(self.journal)
+        self.intake = Intake(self.journal, clock, stored=last.note)
         self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
-        parts = [self._forwarder, self.intake, self.desk, self.watch, *self.sources, *status, self._api()]
+        self.state = Health(
+            self.journal,
+            last,
+            folder=folder.path,
+            parts={
+                "intake": self.intake,
+                "watch": self.watch,
+                "alerts": self.desk,
+                "forwarder": self._forwarder,
+                "results": self._publisher,
+            },
+            devices=self.sources,
+            started_ms=clock.now_ms(),
+        )
+        sending = [self._forwarder, self._publisher]
+        parts = [*sending, self.intake, self.desk, self.watch, *self.sources, *status, self._api()]
         for part in parts:
             if part is not None:
                 part.start()
                 undo.callback(part.stop)
+
+    def _write_to_influxdb(self, undo: ExitStack) -> None:
+        """Readings and results, each by a thread that nothing waits for."""
+        plant, clock = self.plant, self.clock
+        if plant.influxdb is None:
+            return
+        server = InfluxServer(plant.influxdb)
+        undo.callback(server.close)
+        self._forwarder = Forwarder(self.journal, plant, server, clock)
+        self._publisher = Publisher(
+            ResultsWriter(plant, server),
+            clock,
+            evaluate=lambda first, last: self.watch.evaluate(first, last, clock.now_ms()),
+            alerts=self.ledger.alerts,
+            health=lambda now_ms: self.state.rows(now_ms),
+        )
 
     def _answer_from(self, undo: ExitStack) -> None:
         """The API answers from the source that is configured; alerts always rest on the journal beside us."""
@@ -217,36 +247,7 @@ class Service:
 
     def health(self) -> dict[str, Any]:
         """The state of every part; ``status`` is ok, degraded or not storing."""
-        intake = self.intake.health()
-        devices = [source.health() for source in self.sources]
-        disk = shutil.disk_usage(self.settings.data)
-        used = 1 - disk.free / disk.total
-        counts = self.journal.counts()
-        parts: dict[str, Any] = {
-            "intake": intake,
-            "devices": devices,
-            "watch": self.watch.health(),
-            "alerts": self.desk.health(),
-            "forwarder": self._forwarder.health() if self._forwarder else None,
-            "journal": {
-                "readings": int(counts.hot.sum() + counts.sealed.sum()),
-                "superseded": counts.superseded,
-                "quarantined": counts.quarantined,
-                "outbox_rows": counts.outbox_rows,
-                "outbox_refused": counts.outbox_refused,
-                "bytes": counts.file_bytes + counts.wal_bytes,
-            },
-            "disk": {"used_share": used, "state": _disk_state(used)},
-        }
-        troubled = (
-            any(device["state"] not in ("ok", "subscribed", "starting", "connecting") for device in devices)
-            or self.watch.health()["error"] is not None
-            or bool(self.desk.health()["failing"])
-            or (self._forwarder is not None and self._forwarder.health()["error"] is not None)
-            or used >= DISK_ALARM
-        )
-        status = "not storing" if not self.intake.storing else "degraded" if troubled else "ok"
-        return {"status": status, **parts}
+        return self.state.now(self.clock.now_ms())
 
 
 def record_statement(ledger: Ledger, statement: Statement, now_ms: int) -> str:
@@ -261,10 +262,6 @@ def record_statement(ledger: Ledger, statement: Statement, now_ms: int) -> str:
         now_ms=now_ms,
     )
     return kept.number
-
-
-def _disk_state(used: float) -> str:
-    return "alarm" if used >= DISK_ALARM else "warning" if used >= DISK_WARNING else "ok"
 
 
 def _source(

@@ -18,7 +18,7 @@ from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Exceedance, Span
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
-from plant_monitor.errors import StoreError, StoreUnavailable
+from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource, Touched
 from plant_monitor.windows import HOUR_MS, local_day
@@ -58,10 +58,15 @@ class AlertDesk(Protocol):
 
 
 class Results(Protocol):
-    """Where results go for panels."""
+    """Where results go for panels; the watch never waits for it."""
 
-    def publish(self, evaluation: Evaluation) -> Any:
-        """Write an evaluation."""
+    def publish(self, evaluation: Evaluation) -> None:
+        """Have an evaluation written soon."""
+        ...
+
+    @property
+    def days_unpublished(self) -> int:
+        """Days that are not written yet."""
         ...
 
 
@@ -84,7 +89,7 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
         self._judged_until: int | None = None  # windows that end by then are judged
-        self._unpublished: set[date] = set()
+        self._over: int | None = None  # token at the end of the last day; done when all is published
         self._latest: Evaluation | None = None
         self._error: str | None = None
 
@@ -103,11 +108,7 @@ class Watch:
 
     def health(self) -> dict[str, Any]:
         """How far verdicts are, and what hinders them."""
-        return {
-            "judged_until_ms": self._judged_until,
-            "error": self._error,
-            "days_unpublished": len(self._unpublished),
-        }
+        return {"judged_until_ms": self._judged_until, "error": self._error}
 
     @property
     def latest(self) -> Evaluation | None:
@@ -132,21 +133,27 @@ class Watch:
 
     def step(self, now_ms: int) -> list[tuple[date, date]]:
         """Evaluate what was touched and what has ended since the last step; the runs of days that were."""
+        self._let_go()
         token, touched = self._journal.touched(self._seen)
         until_ms = now_ms - SETTLE_MS
         days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
         days = monitor.with_ended_months(self._plant, days, until_ms)
-        runs = monitor.runs_of_days(days | self._unpublished)
+        runs = monitor.runs_of_days(days)
         for first, last in runs:
             start = self._look_back(first)
-            evaluation = monitor.evaluate_days(self._plant, self._journal, start, last, until_ms=until_ms)
+            evaluation = self.evaluate(start, last, now_ms)
             covered = Span(evaluation.windows.start_ms, min(evaluation.windows.end_ms, until_ms))
             self._desk.consider(monitor.exceedances(evaluation), covered, now_ms)
-            self._publish(evaluation)
+            if self._results is not None:
+                self._results.publish(evaluation)
             if last >= local_day(now_ms, self._plant.zone):
                 self._latest = evaluation
         self._finish(token, until_ms)
         return runs
+
+    def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
+        """Local days as they are judged at an instant."""
+        return monitor.evaluate_days(self._plant, self._journal, first, last, until_ms=now_ms - SETTLE_MS)
 
     def _look_back(self, first: date) -> date:
         """A day more, or from where an episode goes on: it must be seen whole."""
@@ -170,23 +177,18 @@ class Watch:
         zone = self._plant.zone
         return local_day(until_ms, zone) != local_day(self._judged_until or until_ms, zone)
 
-    def _publish(self, evaluation: Evaluation) -> None:
-        if self._results is None:
-            return
-        days = set(evaluation.windows.days)
-        try:
-            self._results.publish(evaluation)
-        except StoreUnavailable:  # the forwarder's health says so; what is written later is the same
-            self._unpublished |= days
-            return
-        self._unpublished -= days
-
     def _finish(self, token: int, until_ms: int) -> None:
         """Remember how far we are. What is over and published needs no second look after a restart."""
         hour_ended = self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
         day_ended = self._judged_until is not None and self._crossed_midnight(until_ms)
         self._seen, self._judged_until = token, until_ms
-        if day_ended and not self._unpublished:
-            self._journal.touched_done(token)
+        if day_ended:
+            self._over = token
+        self._let_go()
         if hour_ended:
             self._journal.seal(until_ms - HOUR_MS)
+
+    def _let_go(self) -> None:
+        if self._over is not None and (self._results is None or self._results.days_unpublished == 0):
+            self._journal.touched_done(self._over)
+            self._over = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,9 +81,52 @@ class _State(Collector):
         except StoreError:
             pass  # their absence is the sign; the other metrics still are worth having
         health = GaugeMetricFamily("plant_monitor_health", "Numbers of the service's health", labels=["name"])
-        for name, value in _numbers(self._services.health()):
+        told = self._services.health()
+        for name, value in _numbers(told):
             health.add_metric([name], value)
         yield health
+        yield from _of_devices(told.get("devices", ()))
+        yield from _of_series(told.get("series", ()))
+
+
+def _of_devices(devices: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    """By ``device``; a time that never was has no sample."""
+    silent = GaugeMetricFamily("plant_monitor_device_silent", "1: the device says nothing", labels=["device"])
+    last = GaugeMetricFamily(
+        "plant_monitor_device_last_heard_timestamp_seconds", "Last good reading, or last message", labels=["device"]
+    )
+    trip = GaugeMetricFamily("plant_monitor_device_round_trip_seconds", "Of the last answer", labels=["device"])
+    errors = CounterMetricFamily("plant_monitor_device_errors", "Failed requests by kind", labels=["device", "kind"])
+    numbers = GaugeMetricFamily("plant_monitor_device", "Other numbers of a device's health", labels=["device", "name"])
+    for device in devices:
+        name = str(device["id"])
+        silent.add_metric([name], float(device["silent"]))
+        heard_ms = device.get("last_message_ms", device.get("last_good_ms"))
+        if heard_ms is not None:
+            last.add_metric([name], heard_ms / 1000)
+        if device.get("round_trip_ms") is not None:
+            trip.add_metric([name], device["round_trip_ms"] / 1000)
+        for kind, count in sorted(device.get("errors", {}).items()):
+            errors.add_metric([name, kind], count)
+        for key, value in device.items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and not key.endswith("_ms"):
+                numbers.add_metric([name, key], value)
+    yield from (silent, last, trip, errors, numbers)
+
+
+def _of_series(series: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    """By ``point`` and ``parameter``."""
+    labels = ["point", "parameter"]
+    silent = GaugeMetricFamily("plant_monitor_series_silent", "1: no reading for two intervals", labels=labels)
+    last = GaugeMetricFamily(
+        "plant_monitor_series_last_good_timestamp_seconds", "Time of the last valid reading", labels=labels
+    )
+    for one in series:
+        where = [one["point"], one["parameter"]]
+        silent.add_metric(where, float(one["silent"]))
+        if one["last_good_ms"] is not None:
+            last.add_metric(where, one["last_good_ms"] / 1000)
+    yield from (silent, last)
 
 
 def _by_state(name: str, text: str, counts: Mapping[str, int]) -> GaugeMetricFamily:

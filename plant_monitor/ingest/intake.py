@@ -91,6 +91,7 @@ class Intake:
     linger_s       how long a first submission waits for company; 0 = not at all: while one commit runs
                    the next group gathers by itself
     capacity_rows  rows that may wait; beyond, :meth:`submit` blocks
+    stored         told of the readings of each commit
     """
 
     def __init__(
@@ -101,8 +102,9 @@ class Intake:
         group_rows: int = 500,
         linger_s: float = 0.0,
         capacity_rows: int = 50_000,
+        stored: Callable[[Readings], None] | None = None,
     ) -> None:
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._stored = journal, clock, stored
         self._group_rows, self._linger_s, self._capacity = group_rows, linger_s, capacity_rows
         self._queue: deque[_Submission] = deque()
         self._queued_rows = 0
@@ -244,6 +246,8 @@ class Intake:
             self._failed(error)
             return error
         self._succeeded(len(readings), counts)
+        if self._stored is not None:
+            self._stored(readings)
         return None
 
     def _succeeded(self, readings: int, counts: AppendCounts) -> None:

@@ -7,7 +7,7 @@ and no message is owed without its alert.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -138,6 +138,19 @@ class AlertLog:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(alerts.c.id.desc()).limit(limit)).all()
         return tuple(_alert(row) for row in rows)
+
+    def all(self) -> Iterator[Alert]:
+        """Every alert, the newest first, page by page."""
+        before: int | None = None
+        while page := self.find(before_id=before):
+            yield from page
+            before = page[-1].id
+
+    def revision(self) -> int:
+        """A number that grows with every change of any alert, whoever made it."""
+        with self._database.read() as connection:
+            found: int = connection.execute(select(func.count()).select_from(alert_events)).scalar_one()
+        return found
 
     def ongoing_since_ms(self) -> int | None:
         """Start of the earliest episode that has not ended, over all alerts that are not closed; None: there is none.

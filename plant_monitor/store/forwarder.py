@@ -15,10 +15,10 @@ import numpy as np
 import structlog
 
 from plant_monitor.clock import Clock
-from plant_monitor.errors import StoreError, StoreUnavailable
 from plant_monitor.plant import Plant
 from plant_monitor.readings import IntArray, Readings
-from plant_monitor.store.influx import InfluxServer, LinesRefused, Misconfigured, ServerBusy, TooLarge
+from plant_monitor.store.attempts import Attempts
+from plant_monitor.store.influx import InfluxServer, LinesRefused, Misconfigured, TooLarge
 from plant_monitor.store.journal import Journal
 from plant_monitor.store.lineprotocol import encode_lines
 from plant_monitor.store.outbox import RefusedPoint
@@ -27,8 +27,6 @@ log = structlog.get_logger()
 
 BATCH_ROWS = 10_000
 IDLE_S = 0.5
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
-LONGEST_ASKED_S = 600.0  # a Retry-After beyond is not believed
 # A reason that speaks of lines or points; one that does not may be about the request, the server, or us.
 _ABOUT_LINES = re.compile(r"partial write|unable to parse|conflict|retention|dropped|line|point|field|tag|timest", re.I)
 
@@ -49,12 +47,14 @@ class Forwarder:
         self._accepted: Readings | None = None  # one that the server took: sent again it changes nothing
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()  # guards what health() tells
-        self._state = "forwarding"  # forwarding | waiting | busy | misconfigured | failed
-        self._error: str | None = None
-        self._since_ms: int | None = None  # since when the server takes nothing
+        self._attempts = Attempts(
+            clock,
+            "forwarding",
+            "InfluxDB takes nothing; readings wait in the outbox",
+            "InfluxDB takes readings again",
+        )
         self._last_ms: int | None = None  # when it took something last
-        self._forwarded = self._refused = self._failures = 0
+        self._forwarded = self._refused = 0
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -72,54 +72,28 @@ class Forwarder:
 
     def health(self) -> dict[str, Any]:
         """State and counters; the backlog is the journal's to tell."""
-        with self._lock:
-            return {
-                "state": self._state,
-                "error": self._error,
-                "since_ms": self._since_ms,
-                "last_forwarded_ms": self._last_ms,
-                "forwarded": self._forwarded,
-                "refused": self._refused,
-                "failures": self._failures,
-            }
+        return {
+            **self._attempts.health(),
+            "last_forwarded_ms": self._last_ms,
+            "forwarded": self._forwarded,
+            "refused": self._refused,
+        }
 
     def _run(self) -> None:
-        wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             try:
                 sent = self.forward_once()
             except Exception as error:  # noqa: BLE001 - the thread's supervisor: told in health, tried again
-                self._failed(error)
-                asked_s = error.after_s if isinstance(error, ServerBusy) else None
-                self._stop.wait(wait_s if asked_s is None else max(wait_s, min(asked_s, LONGEST_ASKED_S)))
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                self._stop.wait(self._attempts.failed(error))
                 continue
-            wait_s = FIRST_WAIT_S
             if sent == 0:
                 self._stop.wait(IDLE_S)
 
-    def _failed(self, error: Exception) -> None:
-        state = "failed"
-        if isinstance(error, StoreUnavailable):
-            state = {ServerBusy: "busy", Misconfigured: "misconfigured"}.get(type(error), "waiting")
-        with self._lock:
-            changed, self._state = state != self._state, state
-            self._error = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
-            self._since_ms = self._since_ms or self._clock.now_ms()
-            self._failures += 1
-        if changed:
-            unknown = not isinstance(error, StoreError)
-            log.error("InfluxDB takes nothing; readings wait in the outbox", error=self._error, exc_info=unknown)
-
     def _succeeded(self, sent: int, refused: int) -> None:
-        with self._lock:
-            recovered, self._state = self._state != "forwarding", "forwarding"
-            self._error = self._since_ms = None
-            self._forwarded += sent
-            self._refused += refused
-            self._last_ms = self._clock.now_ms()
-        if recovered:
-            log.info("InfluxDB takes readings again")
+        self._forwarded += sent
+        self._refused += refused
+        self._last_ms = self._clock.now_ms()
+        self._attempts.succeeded()
 
     # --- sending -------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ All of it can be computed again, so nothing waits here: what the server does not
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ DAY_MS = 86_400_000
 Tags = tuple[tuple[str, str], ...]
 Key = tuple[str, Tags, int]  # measurement, tags, time
 Row = tuple[str, Tags, list[tuple[str, Any]], int]
+HealthRow = tuple[dict[str, str], dict[str, Any]]  # tags, fields
 
 
 class ResultsWriter:
@@ -91,17 +93,20 @@ class ResultsWriter:
         self._alerts.update(changed)
         return len(changed)
 
-    def publish_health(self, rows: Sequence[tuple[dict[str, str], dict[str, Any]]], now_ms: int) -> int:
-        """Write how devices and series are at an instant, each as (tags, fields); the number of lines.
+    def health_lines(self, rows: Sequence[HealthRow], now_ms: int) -> bytes:
+        """How devices and series are at an instant, gzipped for :meth:`write_health`."""
+        plant = (("plant", self._plant.id),)
+        lines = (result_line("device_health", (*plant, *t.items()), fields.items(), now_ms) for t, fields in rows)
+        return gzip.compress("\n".join(line for line in lines if line).encode())
+
+    def write_health(self, packed: bytes) -> None:
+        """Write what :meth:`health_lines` made.
 
         Raises
         ------
         StoreUnavailable  the server did not take it
         """
-        plant = (("plant", self._plant.id),)
-        lines = [result_line("device_health", (*plant, *t.items()), fields.items(), now_ms) for t, fields in rows]
-        self._write([line for line in lines if line])
-        return len(lines)
+        self._server.write_packed(self._bucket, packed)
 
     def _write(self, lines: Sequence[str]) -> None:
         for first in range(0, len(lines), BATCH_LINES):

@@ -99,7 +99,7 @@ def test_health_each_minute(influxd: Influxd, server: InfluxServer, small_plant:
     tags = {"device": "plc", "point": "out fall,1", "parameter": "flow"}
     for minute in range(2):
         rows = [(tags, {"state": "ok", "last_good_ms": T0, "age_s": 60.0 * minute, "round_trip_ms": None, "errors": 0})]
-        assert writer.publish_health(rows, T0 + minute * 60_000) == 1
+        writer.write_health(writer.health_lines(rows, T0 + minute * 60_000))
     rows_there = influxd.query_csv("results", "SELECT state, age_s, last_good_ms FROM device_health WHERE device='plc'")
     assert [(r["state"], r["age_s"]) for r in rows_there] == [("ok", "0"), ("ok", "60")]
     assert rows_there[0]["last_good_ms"] == str(T0), "whole, not as 1.79e+12"
