@@ -75,6 +75,10 @@ class PartialWrite(StoreError):
         super().__init__(f"{len(self.rejected)} points refused, {accepted} accepted")
 
 
+class Refused(PlantMonitorError):
+    """What was asked does not fit the state of things; the message says what would."""
+
+
 class NotAvailable(PlantMonitorError):
     """Something optional is not installed here; the message says what, and how to get it."""
 

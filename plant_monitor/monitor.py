@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 
 from plant_monitor.alerts.lifecycle import Exceedance
+from plant_monitor.allocation.running import Running, bill_so_far
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.compliance.difference import COMPARED, differences
@@ -132,6 +133,14 @@ def bill_period(plant: Plant, source: ReadingSource, period: Period, costs: Sequ
     """The statement of a month or quarter."""
     readings = readings_around(plant, source, period.start_ms, period.end_ms)
     return bill(plant, readings, period, costs)
+
+
+def bill_running(
+    plant: Plant, source: ReadingSource, period: Period, costs: Sequence[CostItem], until: date
+) -> Running:
+    """The bill so far of a period that is still running: the days before ``until``, and a projection."""
+    readings = readings_around(plant, source, period.start_ms, day_start_ms(until, plant.zone))
+    return bill_so_far(plant, readings, period, costs, until)
 
 
 def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched]) -> set[date]:

@@ -232,6 +232,7 @@ class Tariff:
     fixed_yuan_month: tuple[tuple[str, Decimal], ...] = ()
     strength_steps: tuple[StrengthStep, ...] = ()
     unmetered_difference: str = "report"  # report | proportional | equal
+    difference_tolerance: Decimal | None = None  # part of the inlet; a larger difference blocks
 
 
 @dataclass(frozen=True, slots=True)

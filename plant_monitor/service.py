@@ -20,14 +20,6 @@ import uvicorn
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Message
-from plant_monitor.allocation.documents import (
-    STATEMENT_HEADER,
-    VOLUMES_HEADER,
-    document,
-    statement_rows,
-    volume_rows,
-)
-from plant_monitor.allocation.statement import Statement
 from plant_monitor.answers import Evaluations
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
@@ -248,20 +240,6 @@ class Service:
     def health(self) -> dict[str, Any]:
         """The state of every part; ``status`` is ok, degraded or not storing."""
         return self.state.now(self.clock.now_ms())
-
-
-def record_statement(ledger: Ledger, statement: Statement, now_ms: int) -> str:
-    """Keep a draft in the ledger; its number."""
-    kept = ledger.statements.save(
-        period=statement.period.label,
-        plant_digest=statement.plant.digest,
-        total_fen=statement.total_fen,
-        document=document(statement),
-        lines=[dict(zip(STATEMENT_HEADER, row, strict=True)) for row in statement_rows(statement)],
-        volumes=[dict(zip(VOLUMES_HEADER, row, strict=True)) for row in volume_rows(statement)],
-        now_ms=now_ms,
-    )
-    return kept.number
 
 
 def _source(

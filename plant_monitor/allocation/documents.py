@@ -19,9 +19,11 @@ from plant_monitor.allocation.exact import (
     yuan_text,
 )
 from plant_monitor.allocation.findings import BillFinding
+from plant_monitor.allocation.inputs import text_digest
 from plant_monitor.allocation.loads import MemberLoad
 from plant_monitor.allocation.registers import Boundary
 from plant_monitor.allocation.statement import Item, Statement
+from plant_monitor.allocation.tariff import TARIFF_BASIS
 from plant_monitor.allocation.usage import Difference
 from plant_monitor.allocation.volumes import Volume
 from plant_monitor.plant import Name
@@ -113,6 +115,8 @@ def document(statement: Statement) -> dict[str, Any]:
     return {
         "plant": {"id": plant.id, "name": _name(plant.name), "digest": plant.digest},
         "rule_version": statement.rule_version,
+        "inputs": _inputs(statement),
+        "kind": "statement",
         "state": "draft",
         "period": {
             "label": period.label,
@@ -129,6 +133,23 @@ def document(statement: Statement) -> dict[str, Any]:
         "unmetered_difference": _difference(statement.difference) if statement.difference else None,
         "findings": [_finding(f) for f in statement.findings],
     }
+
+
+def _inputs(statement: Statement) -> dict[str, Any]:
+    """sha256 of what the statement rests on; ``digest`` is that of all of it and of the rule."""
+    readings = statement.usage.readings
+    costs = text_digest(
+        "\t".join((i.item, i.basis, yuan_text(i.total_fen), i.note)) for i in statement.items if i.basis != TARIFF_BASIS
+    )
+    parts = {
+        "plant": statement.plant.digest,
+        "costs": costs,
+        "readings": readings.sha256 if readings else "",
+        "readings_count": readings.count if readings else 0,
+    }
+    period = statement.period
+    of_all = (*(str(v) for v in parts.values()), statement.rule_version, str(period.start_ms), str(period.end_ms))
+    return {**parts, "digest": text_digest(of_all)}
 
 
 def _name(name: Name) -> dict[str, str]:

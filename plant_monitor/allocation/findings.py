@@ -48,7 +48,7 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         "the flow is known for {share} of the period; the rest is counted at the mean of what is known",
     ),
     "estimated": (
-        WARNING,
+        BLOCKING,
         "水量无计量，按合同水量或产能份额估算为 {volume} m³",
         "nothing measured the volume; {volume} m3 estimated from quota or capacity share",
     ),
@@ -76,6 +76,11 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         WARNING,
         "进水口 {inlet} m³ 小于各排放口合计 {outfalls} m³（差额 {difference} m³），只报告，不分摊",
         "inlet {inlet} m3, less than the outfalls' {outfalls} m3 (difference {difference} m3): reported, not split",
+    ),
+    "difference_above_tolerance": (
+        BLOCKING,
+        "进水口与各排放口合计相差 {difference} m³，占进水 {share}，超过允许差 {tolerance}：签发前须查明",
+        "inlet and outfalls differ by {difference} m3, {share} of the inlet, more than {tolerance}: explain it first",
     ),
     "zero_weights": (
         WARNING,
@@ -171,6 +176,11 @@ def difference_findings(plant: Plant, difference: Difference | None) -> list[Bil
     }
     code = "negative_difference" if difference.litres < 0 else "unmetered_difference"
     found = [finding(code, {"point": plant.inlet or ""}, **figures)]
+    tolerance = plant.tariff.difference_tolerance
+    if tolerance is not None and abs(difference.litres) > Fraction(tolerance) * difference.inlet_litres:
+        part = Fraction(abs(difference.litres), difference.inlet_litres) if difference.inlet_litres else None
+        about = {"share": "∞" if part is None else percent_text(part), "tolerance": percent_text(Fraction(tolerance))}
+        found.append(finding("difference_above_tolerance", {"point": plant.inlet or ""}, **figures, **about))
     if difference.fallback:
         found.append(zero_weights("unmetered_difference", difference.fallback))
     return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from plant_monitor.errors import InputError
@@ -23,11 +24,26 @@ class Period:
     months: int  # 1 or 3
     start_ms: int
     end_ms: int
+    part: Fraction = Fraction(1)  # of the whole: less than 1 for one that is still running
 
     @property
     def days(self) -> int:
         """Calendar days; a day of daylight saving counts as one."""
         return (self.last - self.first).days + 1
+
+    def so_far(self, until: date, zone: ZoneInfo) -> Period:
+        """The days before ``until``, as a period of its own.
+
+        Raises
+        ------
+        InputError  no day of the period is before it, or no day is left
+        """
+        if not self.first < until <= self.last:
+            days = f"{self.first + timedelta(days=1)} to {self.last}"
+            raise InputError(f"--until: found {until}, expected a day inside {self.label}, from {days}")
+        last = until - timedelta(days=1)
+        part = Fraction((until - self.first).days, self.days)
+        return replace(self, last=last, end_ms=day_start_ms(until, zone), part=part)
 
     @staticmethod
     def parse(text: str, zone: ZoneInfo) -> Period:

@@ -124,7 +124,7 @@ def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage
     billed = {m: litres + (difference.parts[m] if difference else 0) for m, litres in measured.items()}
     means = {p: {m: load.mean_mg_l for m, load in loads.items()} for p, loads in usage.loads.items()}
     items = [_cost_item(plant, cost, usage, billed) for cost in costs]
-    items += [_tariff_item(line) for line in tariff_lines(plant, period.months, billed, means)]
+    items += [_tariff_item(line) for line in tariff_lines(plant, period.months * period.part, billed, means)]
     findings = [
         *volume_findings(plant, period, usage),
         *difference_findings(plant, difference),

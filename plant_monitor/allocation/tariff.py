@@ -18,6 +18,7 @@ TARIFF_BASIS = "tariff"
 VOLUME_PRICE = "volume_price"
 FIXED = "fixed"
 STRENGTH_PREFIX = "strength:"
+MONTH_PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,14 @@ class TariffLine:
 
 def tariff_lines(
     plant: Plant,
-    months: int,
+    months: Fraction,
     billed_litres: Mapping[str, int],
     means_mg_l: Mapping[str, Mapping[str, Decimal | None]],
 ) -> tuple[TariffLine, ...]:
     """The lines of the plant's tariff in their fixed order: volume price, fixed part, strength rules.
 
-    ``billed_litres`` by member · ``means_mg_l`` parameter -> member -> mean, rounded to 1e-6; None = no
-    mean, so no surcharge.
+    ``months`` of the fixed part, not whole in a period that is still running · ``billed_litres`` by member ·
+    ``means_mg_l`` parameter -> member -> mean, rounded to 1e-6; None = no mean, so no surcharge.
     """
     tariff, lines = plant.tariff, []
     if tariff.volume_price_yuan_m3 is not None:
@@ -92,13 +93,13 @@ def _volume_price(price: Decimal, billed_litres: Mapping[str, int]) -> TariffLin
     )
 
 
-def _fixed(yuan_month: Mapping[str, Decimal], months: int, members: Mapping[str, int]) -> TariffLine:
+def _fixed(yuan_month: Mapping[str, Decimal], months: Fraction, members: Mapping[str, int]) -> TariffLine:
     """Months × the member's monthly amount; 0 for a member that has none."""
     rate = {m: yuan_month.get(m, Decimal(0)) for m in members}
     return TariffLine(
         FIXED,
         "month",
-        {m: Decimal(months) for m in members},
+        {m: Decimal(int(months)) if months.denominator == 1 else to_places(months, MONTH_PLACES) for m in members},
         {m: _fen(months * Fraction(rate[m])) for m in members},
         {m: {"yuan_month": plain_text(rate[m])} for m in members},
     )

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from plant_monitor.allocation.costs import equivalent_parameters
+from plant_monitor.allocation.inputs import ReadingsDigest, readings_digest
 from plant_monitor.allocation.loads import MemberLoad, flow_curves, member_loads
 from plant_monitor.allocation.period import Period
 from plant_monitor.allocation.split import LOAD, LOAD_PREFIX, CostItem, split
@@ -24,12 +25,14 @@ from plant_monitor.readings import Readings
 class Usage:
     """What the members used in a period: outfalls in plant.yaml's order, the inlet where one is named.
 
-    ``loads`` parameter -> member -> load, of the parameters that the bill needs
+    ``loads`` parameter -> member -> load, of the parameters that the bill needs · ``readings`` the digest of
+    what was measured; None where this is a supposition
     """
 
     outfalls: tuple[Volume, ...]
     inlet: Volume | None
     loads: dict[str, dict[str, MemberLoad]]
+    readings: ReadingsDigest | None = None
 
     def litres(self, plant: Plant) -> dict[str, int]:
         """Measured litres of every member, estimates included."""
@@ -76,6 +79,7 @@ def measure(plant: Plant, readings: Readings, period: Period, parameters: Sequen
         outfalls,
         measured_volume(plant, inlet, by_point.get(inlet.id, {}), start, end) if inlet else None,
         {p: member_loads(plant, by_point, curves, outfalls, p) for p in parameters},
+        readings_digest(by_point),
     )
 
 

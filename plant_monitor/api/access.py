@@ -153,6 +153,11 @@ class Viewer:
         if self.role is ViewerRole.OFFICER:
             raise ApiError(404, "not_found", "there are no statements for this key")
 
+    def require_to_settle(self) -> None:
+        """403 for who may not draft, issue or correct a statement."""
+        if self.role not in (ViewerRole.OPERATOR, ViewerRole.ADMIN):
+            raise ApiError(403, "forbidden", "statements are issued by operators")
+
     def statement_rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The rows of a statement that are open: a member's own and the totals.
 

@@ -19,6 +19,7 @@ from plant_monitor.api.plant_routes import plant_routes
 from plant_monitor.api.readings_routes import readings_routes
 from plant_monitor.api.service_routes import service_routes
 from plant_monitor.api.services import ApiServices
+from plant_monitor.api.settlement_routes import settlement_routes
 from plant_monitor.api.statement_routes import statement_routes
 
 __all__ = ["ApiServices", "create_app"]
@@ -35,7 +36,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorBody, "description": text}
     for code, text in {
         401: "no valid key",
+        403: "this key may read here and not write",
         404: "there is no such thing, or this key may not know of it",
+        409: "it does not fit the state of things",
         422: "a parameter cannot be understood",
         429: "too many requests with this key",
         503: "the store is out of reach, or a file cannot be made here",
@@ -55,7 +58,15 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     metrics = ApiMetrics(services)
     api = APIRouter(prefix=PREFIX, responses=_ERRORS)
-    for routes in (plant_routes, readings_routes, compliance_routes, lab_routes, alert_routes, statement_routes):
+    for routes in (
+        plant_routes,
+        readings_routes,
+        compliance_routes,
+        lab_routes,
+        alert_routes,
+        statement_routes,
+        settlement_routes,
+    ):
         api.include_router(routes(services))
     api.include_router(service_routes(services, metrics))
     app.include_router(api)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from plant_monitor.alerts.lifecycle import ActionRefused
-from plant_monitor.errors import InputError, NotAvailable, PlantMonitorError, StoreUnavailable
+from plant_monitor.errors import InputError, NotAvailable, PlantMonitorError, Refused, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +79,8 @@ async def _product_error(_request: Request, error: Exception) -> JSONResponse:
         return error.response()
     if isinstance(error, ActionRefused):
         return error_response(409, "conflict", str(error), "path.action")
+    if isinstance(error, Refused):
+        return error_response(409, "conflict", str(error))
     if isinstance(error, InputError):
         return error_response(422, "invalid", str(error))
     if isinstance(error, NotAvailable):

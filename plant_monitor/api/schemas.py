@@ -311,12 +311,17 @@ class AlertDetail(AlertView):
 
 
 class StatementHeadView(BaseModel):
-    """A statement of cost (结算单). Money is text, to the fen."""
+    """A statement of cost (结算单) or its correction. Money is text, to the fen; of a correction the difference."""
 
     number: str
     period: str
-    state: str
+    kind: str = Field(description="statement or correction")
+    state: str = Field(description="draft, superseded or issued; what is issued never changes")
     created: str
+    issued: str | None
+    predecessor: str | None = Field(description="of a correction: the document before it")
+    cause: str | None = Field(description="of a correction: why")
+    override_reason: str | None = Field(description="why it was issued although findings were open")
     plant_digest: str
     total_yuan: str = Field(description="of all members")
     member_total_yuan: str | None = Field(description="of the key's member")

@@ -15,6 +15,7 @@ from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
+from plant_monitor.settlement import Book
 
 # ruff: noqa: D102  the ledger's own docstrings say what these are
 
@@ -72,36 +73,6 @@ class StoredDelivery(Protocol):
     def error(self) -> str: ...
 
 
-class StatementHead(Protocol):
-    """A statement as a list shows it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def number(self) -> str: ...
-    @property
-    def period(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def created_ms(self) -> int: ...
-    @property
-    def plant_digest(self) -> str: ...
-    @property
-    def total_fen(self) -> int: ...
-    @property
-    def lines(self) -> tuple[Mapping[str, Any], ...]: ...
-
-
-class StoredStatement(StatementHead, Protocol):
-    """All of a statement."""
-
-    @property
-    def document(self) -> Mapping[str, Any]: ...
-    @property
-    def volumes(self) -> tuple[Mapping[str, Any], ...]: ...
-
-
 class Keys(Protocol):
     """Where keys are looked up."""
 
@@ -135,15 +106,6 @@ class Deliveries(Protocol):
 
     def find(self, *, alert_id: int | None = None, limit: int = 100) -> Sequence[StoredDelivery]: ...
     def counts(self) -> dict[str, int]: ...
-
-
-class Statements(Protocol):
-    """Where statements are kept."""
-
-    def get(self, number: str) -> StoredStatement | None: ...
-    def find(
-        self, *, period: str | None = None, before_id: int | None = None, limit: int = 100
-    ) -> Sequence[StatementHead]: ...
 
 
 class StoredLabResult(Protocol):
@@ -188,7 +150,7 @@ class ApiLedger(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     @property
-    def statements(self) -> Statements: ...
+    def statements(self) -> Book: ...
     @property
     def lab(self) -> Lab: ...
 

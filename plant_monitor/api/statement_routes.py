@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from plant_monitor import settlement
 from plant_monitor.api.access import TOTAL, Viewer, current_viewer
 from plant_monitor.api.errors import ApiError, invalid, not_found
 from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
 from plant_monitor.api.schemas import Page, StatementHeadView, StatementView
-from plant_monitor.api.services import ApiServices, StatementHead, StoredStatement
+from plant_monitor.api.services import ApiServices
+from plant_monitor.settlement import Book, StatementHead, StoredStatement
 from plant_monitor.windows import rfc3339
 
 COLUMNS = ("member", "item", "basis", "quantity", "unit", "share", "amount_yuan")  # statement.csv
@@ -34,11 +37,7 @@ def statement_routes(services: ApiServices) -> APIRouter:
     book, zone = services.ledger.statements, services.plant.zone
 
     def found(number: str, viewer: Viewer) -> StoredStatement:
-        viewer.require_costs()
-        statement = book.get(number)
-        if statement is None:
-            raise not_found("statement", number, "path.number")
-        return statement
+        return require_statement(book, number, viewer)
 
     @router.get("/statements", response_model=Page[StatementHeadView])
     def get_statements(
@@ -70,7 +69,7 @@ def statement_routes(services: ApiServices) -> APIRouter:
             raise not_found("statement", number, "path.number")
         if services.workbook is None:
             raise ApiError(503, "unavailable", "no workbook can be made here")
-        return _download(services.workbook(statement.document), f"statement-{number}.xlsx", XLSX)
+        return _download(services.workbook(settlement.shown(statement, zone)), f"statement-{number}.xlsx", XLSX)
 
     @router.get("/statements/{number}.pdf", response_class=Response, responses=_file(PDF))
     def get_statement_pdf(
@@ -87,20 +86,34 @@ def statement_routes(services: ApiServices) -> APIRouter:
             raise not_found("member", whose, "query.member")
         if services.member_pdf is None:
             raise ApiError(503, "unavailable", "no PDF can be made here")
-        return _download(services.member_pdf(statement.document, whose), f"statement-{number}-{whose}.pdf", PDF)
+        document = settlement.shown(statement, zone)
+        return _download(services.member_pdf(document, whose), f"statement-{number}-{whose}.pdf", PDF)
 
     @router.get("/statements/{number}", response_model=StatementView)
     def get_statement(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """A statement: for a member its own rows and the totals; the whole document for operators."""
-        statement = found(number, viewer)
-        return {
-            **_head(statement, viewer, zone),
-            "lines": viewer.statement_rows(statement.lines),
-            "volumes": viewer.volume_rows(statement.volumes),
-            "document": statement.document if viewer.sees_documents else None,
-        }
+        return statement_view(found(number, viewer), viewer, zone)
 
     return router
+
+
+def require_statement(book: Book, number: str, viewer: Viewer) -> StoredStatement:
+    """A statement that the viewer may know of, else 404."""
+    viewer.require_costs()
+    statement = book.get(number)
+    if statement is None:
+        raise not_found("statement", number, "path.number")
+    return statement
+
+
+def statement_view(statement: StoredStatement, viewer: Viewer, zone: ZoneInfo) -> dict[str, Any]:
+    """A statement as the viewer may see it."""
+    return {
+        **_head(statement, viewer, zone),
+        "lines": viewer.statement_rows(statement.lines),
+        "volumes": viewer.volume_rows(statement.volumes),
+        "document": settlement.shown(statement, zone) if viewer.sees_documents else None,
+    }
 
 
 def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -111,13 +124,18 @@ def _download(content: bytes, name: str, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _head(head: StatementHead, viewer: Viewer, zone: Any) -> dict[str, Any]:
+def _head(head: StatementHead, viewer: Viewer, zone: ZoneInfo) -> dict[str, Any]:
     own = next((r for r in head.lines if (r["member"], r["item"]) == (viewer.member_id, TOTAL)), None)
     return {
         "number": head.number,
         "period": head.period,
+        "kind": head.kind,
         "state": head.state,
         "created": rfc3339(head.created_ms, zone),
+        "issued": None if head.issued_ms is None else rfc3339(head.issued_ms, zone),
+        "predecessor": head.predecessor or None,
+        "cause": head.cause or None,
+        "override_reason": head.override_reason or None,
         "plant_digest": head.plant_digest,
         "total_yuan": f"{Decimal(head.total_fen).scaleb(-2):.2f}",
         "member_total_yuan": None if own is None else str(own["amount_yuan"]),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import data, keys, operation, plant, results
+from plant_monitor.cli import data, keys, operation, plant, results, statements
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
 
@@ -45,7 +45,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": results.evaluate,
     "whatif": results.whatif,
     "explain": results.explain,
-    "bill": results.bill,
+    "bill": statements.bill,
+    "verify": statements.verify,
     "backup": operation.backup_,
     "restore": operation.restore_,
     "doctor": operation.doctor,
@@ -56,6 +57,16 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(
     _group("API keys. 接口密钥。", add=keys.keys_add, list=keys.keys_list, revoke=keys.keys_revoke), name="keys"
+)
+app.add_typer(
+    _group(
+        "Statements: issue, correct. 结算单的签发与更正。",
+        list=statements.statements_list,
+        show=statements.statements_show,
+        issue=statements.statements_issue,
+        correct=statements.statements_correct,
+    ),
+    name="statements",
 )
 app.add_typer(
     _group(

@@ -1,20 +1,17 @@
-"""Results from readings: verdicts, what-ifs, explanations, bills."""
+"""Results from readings: verdicts, what-ifs, explanations of verdicts."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from plant_monitor import monitor
-from plant_monitor.allocation.documents import document
-from plant_monitor.allocation.exact import yuan_text
-from plant_monitor.allocation.statement import Period
 from plant_monitor.cli.options import (
     DEFAULT_DATA,
     DataDir,
@@ -28,23 +25,19 @@ from plant_monitor.cli.options import (
     readings_source,
     report,
 )
-from plant_monitor.clock import SystemClock
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.tables import Table as Results
-from plant_monitor.config.costs_file import read_costs
 from plant_monitor.config.lab_file import read_lab
 from plant_monitor.config.readings_file import (
     Reject,
 )
-from plant_monitor.config.results_file import read_results, write_evaluation, write_statement, write_table
+from plant_monitor.config.results_file import read_results, write_evaluation, write_table
 from plant_monitor.config.scenario_file import load_scenario
 from plant_monitor.errors import InputError
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder, record_statement
-from plant_monitor.statements.pdf import PdfNotPossible, render_pdf
-from plant_monitor.statements.workbook import workbook
+from plant_monitor.service import DataFolder
 from plant_monitor.store.memory import MemorySource
 
 
@@ -151,47 +144,3 @@ def _lab_results(plant: Plant, lab: Path | None, data: Path | None) -> tuple[Seq
         return (), []
     with DataFolder(data).ledger() as ledger:
         return [stored.result for stored in ledger.lab.find()], []
-
-
-def bill(
-    plant_file: PlantFile,
-    period: Annotated[str, typer.Option(metavar="YYYY-MM|YYYY-Qn", help="The month or quarter.")],
-    costs: Annotated[
-        Path, typer.Option(metavar="COSTS.csv", help="item,basis,amount_yuan[,note]", exists=True, dir_okay=False)
-    ],
-    out: OutDir,
-    readings: ReadingsFile = None,
-    data: DataDir = DEFAULT_DATA,
-) -> int:
-    """The statement of a month or quarter, to the fen. 月度或季度结算单。"""
-    plant = reading_plant(plant_file, from_store=readings is None)
-    span = Period.parse(period, plant.zone)
-    items = read_costs(costs, plant)
-    with readings_source(plant, readings, data) as (source, bad):
-        code = report(bad, None)
-        statement = monitor.bill_period(plant, source, span, items)
-    write_statement(out, statement)
-    told = document(statement)
-    (out / "statement.xlsx").write_bytes(workbook(told))
-    _write_pdfs(out, told)
-    if readings is None:
-        with DataFolder(data).ledger() as ledger:
-            messages.print(f"draft {record_statement(ledger, statement, SystemClock().now_ms())}", markup=False)
-    messages.print(
-        f"{period}: {yuan_text(statement.total_fen)} yuan over {len(plant.members)} members -> {out}", markup=False
-    )
-    for found in statement.findings:
-        about = " ".join(part for part in (found.point or found.member, found.parameter) if part) or "statement"
-        messages.print(
-            f"  {found.severity}: {about}: {found.code}: {found.message.zh} {found.message.en}", markup=False
-        )
-    return code
-
-
-def _write_pdfs(out: Path, told: Mapping[str, Any]) -> None:
-    """A PDF per member, where this machine can make one."""
-    try:
-        for member in told["members"]:
-            (out / f"statement-{member['member']}.pdf").write_bytes(render_pdf(told, member["member"]))
-    except PdfNotPossible as error:
-        messages.print(str(error), markup=False)

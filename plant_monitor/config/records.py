@@ -185,6 +185,7 @@ def _tariff(tariff: TariffSection) -> Tariff:
             StrengthStep(s.parameter, s.above, s.step, s.yuan_m3, s.partial_step) for s in tariff.strength_steps
         ),
         unmetered_difference=tariff.unmetered_difference,
+        difference_tolerance=tariff.difference_tolerance,
     )
 
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plant_monitor.allocation.documents import (
-    STATEMENT_HEADER,
-    VOLUMES_HEADER,
-    document,
-    statement_rows,
-    volume_rows,
-)
-from plant_monitor.allocation.statement import Statement
+from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import Table
 from plant_monitor.errors import InputError
@@ -76,12 +69,14 @@ def _value(column: str, text: str) -> Any:
 _TEXT = {"point", "parameter", "hour", "date", "month", "limit_set", "statistic", "verdict"}
 
 
-def write_statement(directory: Path, statement: Statement) -> None:
+def write_statement(
+    directory: Path, document: Mapping[str, Any], lines: Iterable[Sequence[object]], volumes: Iterable[Sequence[object]]
+) -> None:
     """``statement.json``, ``statement.csv`` and ``volumes.csv``."""
     directory.mkdir(parents=True, exist_ok=True)
-    write_rows(directory / "statement.csv", STATEMENT_HEADER, statement_rows(statement))
-    write_rows(directory / "volumes.csv", VOLUMES_HEADER, volume_rows(statement))
-    text = json.dumps(document(statement), ensure_ascii=False, indent=2, allow_nan=False)
+    write_rows(directory / "statement.csv", STATEMENT_HEADER, lines)
+    write_rows(directory / "volumes.csv", VOLUMES_HEADER, volumes)
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     part = directory / "statement.json.part"
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(directory / "statement.json")

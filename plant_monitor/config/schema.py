@@ -225,6 +225,9 @@ class TariffSection(Section):
     unmetered_difference: Literal["report", "proportional", "equal"] = Field(
         "report", description="what happens to inlet − Σ outfalls"
     )
+    difference_tolerance: Share | None = Field(
+        None, description="part of the inlet, 0 to 1; a larger difference, either way, blocks the issue of a bill"
+    )
 
 
 class ChannelSection(Section):

@@ -27,7 +27,8 @@ from plant_monitor.errors import SourceError
 from plant_monitor.ingest.modbus import ModbusPoller
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.readings import Readings
-from plant_monitor.service import Service, Settings, log_to, record_statement
+from plant_monitor.service import Service, Settings, log_to
+from plant_monitor.settlement import Deed, draft
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.watch import SETTLE_MS
 from plant_monitor.windows import HOUR_MS, local_day
@@ -169,7 +170,7 @@ def bill_month(screen: Screen) -> None:
     plant, now_ms = service.plant, service.clock.now_ms()
     period = Period.parse(f"{local_day(now_ms - DAY_MS, plant.zone):%Y-%m}", plant.zone)
     statement = monitor.bill_period(plant, service.journal, period, read_costs(stage_costs, plant))
-    record_statement(service.ledger, statement, now_ms)
+    draft(service.ledger.statements, statement, Deed("monitor", now_ms))
     screen.statement = statement
 
 

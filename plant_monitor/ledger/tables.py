@@ -1,7 +1,8 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
 Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``audit`` and
-``lab_results`` are append-only: triggers in the database refuse to change or delete a row.
+``lab_results`` are append-only: triggers in the database refuse to change or delete a row. So they do for
+``statements``, but that a draft becomes issued or superseded, once.
 """
 
 from __future__ import annotations
@@ -109,8 +110,31 @@ statements = Table(
     Column("document", JSON, nullable=False),  # statement.json
     Column("lines", JSON, nullable=False),  # rows of statement.csv
     Column("volumes", JSON, nullable=False),  # rows of volumes.csv
+    Column("kind", String(16), nullable=False, server_default="statement"),  # statement | correction
+    Column("predecessor", String(64), nullable=False, server_default=""),  # corrections: the number before it
+    Column("cause", Text, nullable=False, server_default=""),  # corrections: why
+    Column("issued_ms", BigInteger),
+    Column("issued_by", String(128), nullable=False, server_default=""),
+    Column("override_reason", Text, nullable=False, server_default=""),  # why it went out with blocking findings
+    Column("plant_text", Text, nullable=False, server_default=""),  # plant.yaml of plant_digest
     Index("statements_period", "period", "digest"),
     sqlite_autoincrement=True,
+)
+
+# One chain of documents per period: a statement that is issued once, each correction after another document.
+Index(
+    "statements_issued_once",
+    statements.c.period,
+    unique=True,
+    sqlite_where=text("state = 'issued' AND kind = 'statement'"),
+    postgresql_where=text("state = 'issued' AND kind = 'statement'"),
+)
+Index(
+    "statements_one_successor",
+    statements.c.predecessor,
+    unique=True,
+    sqlite_where=text("predecessor <> ''"),
+    postgresql_where=text("predecessor <> ''"),
 )
 
 lab_results = Table(

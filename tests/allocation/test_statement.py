@@ -215,7 +215,7 @@ def test_load_that_nobody_measures_falls_back_and_blocks():
 def test_nothing_to_estimate_from_blocks():
     of = plant([member("a")], [outfall("a", flow(A))])
     statement = bill(of, Readings.empty(), OCTOBER, [])
-    assert [f.code for f in statement.findings if f.severity == "blocking"] == ["nothing_to_estimate_from"]
+    assert [f.code for f in statement.findings if f.severity == "blocking"] == ["estimated", "nothing_to_estimate_from"]
 
 
 def test_every_jump_is_a_finding_of_its_own_with_its_registers():

@@ -16,7 +16,8 @@ from servers import require_server
 
 from plant_monitor.cli import main
 from plant_monitor.statements.pdf import PdfNotPossible, render_pdf
-from plant_monitor.statements.workbook import sheet_names, workbook
+from plant_monitor.statements.sheets import sheet_names
+from plant_monitor.statements.workbook import workbook
 
 PLANT = """
 plant:
