@@ -58,6 +58,7 @@ for _name, _command in COMMANDS.items():
 app.add_typer(
     _group("API keys. 接口密钥。", add=keys.keys_add, list=keys.keys_list, revoke=keys.keys_revoke), name="keys"
 )
+app.add_typer(_group("The InfluxDB of store.influxdb. 时序数据库。", setup=operation.influx_setup), name="influx")
 app.add_typer(
     _group(
         "Statements: issue, correct. 结算单的签发与更正。",

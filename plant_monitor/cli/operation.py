@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -20,7 +21,10 @@ from plant_monitor.cli.options import (
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.demo.run import run_demo
+from plant_monitor.errors import InputError
 from plant_monitor.service import DataFolder, Service, Settings, log_to
+from plant_monitor.store.influx import InfluxServer
+from plant_monitor.store.influx_setup import set_up
 
 
 def run(
@@ -74,6 +78,17 @@ def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
     for problem in problems:
         messages.print(problem, style="red", markup=False)
     return 1 if problems else 0
+
+
+def influx_setup(plant_file: PlantFile) -> int:
+    """Make the buckets (or databases) of store.influxdb with their retention; nothing is dropped. 建库。"""
+    plant = load_plant(plant_file)
+    if plant.influxdb is None:
+        raise InputError(f"{plant_file}: no store.influxdb; add it, or do without: the journal is complete")
+    with contextlib.closing(InfluxServer(plant.influxdb)) as server:
+        for line in set_up(server):
+            sys.stdout.write(f"{line}\n")
+    return 0
 
 
 def backup_(

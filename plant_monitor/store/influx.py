@@ -124,15 +124,46 @@ class InfluxServer:
         return answer
 
     def _see(self, bucket: str) -> None:
-        """As CSV a database that is not there answers like an empty one; JSON tells them apart."""
-        answer = self._ask(bucket, "SHOW MEASUREMENTS LIMIT 1", "application/json")
-        try:
-            reason = next((r["error"] for r in json.loads(answer)["results"] if "error" in r), None)
-        except (ValueError, KeyError, TypeError) as error:
-            raise QueryRefused(f"{self.settings.url}/query answered {answer[:_TOLD]!r}, expected JSON") from error
-        if reason is not None:
-            raise Misconfigured(f"{self.settings.url}/query: {str(reason)[:_TOLD]}; {_SETUP}")
+        """As CSV a database that is not there answers like an empty one; as JSON they are told apart."""
+        self.table(bucket, "SHOW MEASUREMENTS LIMIT 1")
         self._seen.add(bucket)
+
+    def table(self, bucket: str, influxql: str) -> list[dict[str, Any]]:
+        """The rows of the answer to one short InfluxQL statement, by column.
+
+        Raises
+        ------
+        QueryRefused      the server does not answer it in JSON
+        StoreUnavailable  not reachable, busy, not allowed, or it says what is amiss
+        """
+        answer = self._ask(bucket, influxql, "application/json")
+        try:
+            (result,) = json.loads(answer)["results"]
+            if "error" in result:
+                raise Misconfigured(f"{self.settings.url}/query: {str(result['error'])[:_TOLD]}; {_SETUP}")
+            series = result.get("series", ())
+            return [dict(zip(one["columns"], row, strict=True)) for one in series for row in one.get("values", ())]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise QueryRefused(f"{self.settings.url}/query answered {answer[:_TOLD]!r}, expected JSON") from error
+
+    def api(self, method: str, path: str, query: dict[str, str], body: Any = None) -> Any:
+        """The answer of the HTTP API of 2.x, ``/api/v2``; None where there is no such thing (404).
+
+        Raises
+        ------
+        QueryRefused      the server does not do it
+        StoreUnavailable  not reachable, busy, or not allowed
+        """
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        try:
+            answer, _ = self._call(method, path, list(query.items()), headers, body)
+            return json.loads(answer)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise _query_error(error, f"{self.settings.url}{path}", "") from error
+        except ValueError as error:
+            raise QueryRefused(f"{self.settings.url}{path} did not answer in JSON") from error
 
     def _ask(self, bucket: str, influxql: str, accept: str) -> str:
         query = [("db", bucket), ("q", influxql), ("epoch", "ms")]
@@ -157,7 +188,7 @@ class InfluxServer:
         return Version(headers.get("x-influxdb-version", "").removeprefix("v"), headers.get("x-influxdb-build", ""))
 
     def _call(
-        self, method: str, path: str, query: list[tuple[str, str]], headers: dict[str, str], body: bytes | None = None
+        self, method: str, path: str, query: list[tuple[str, str]], headers: dict[str, str], body: Any = None
     ) -> tuple[str, dict[str, str]]:
         """The text and the headers of an answer, the names of headers in small letters."""
         try:
