@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import random
 import shutil
@@ -20,7 +21,7 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -275,3 +276,32 @@ bind-address = "{self.host}:{self.rpc_port}"
         except urllib.error.HTTPError as error:
             with error:
                 pytest.fail(f"InfluxDB refused {parameters}: {error.read().decode(errors='replace')}")
+
+
+class VictoriaMetrics(ServerProcess):
+    """A server that is no InfluxDB and takes its line protocol at ``/api/v2/write``."""
+
+    @property
+    def url(self) -> str:
+        """As plant.yaml names it."""
+        return f"http://{self.host}:{self.port}"
+
+    def command(self) -> list[str]:
+        """All it has is in the test's folder; it keeps whatever time a test writes."""
+        data = self.folder / "data"
+        return [
+            str(self.executable),
+            f"-httpListenAddr={self.host}:{self.port}",
+            f"-storageDataPath={data}",
+            "-retentionPeriod=100y",
+        ]
+
+    def export(self, name: str) -> list[dict[str, Any]]:
+        """All that stands under a metric's name: ``metric`` (its labels), ``values``, ``timestamps`` (ms)."""
+        self._get("/internal/force_flush")
+        found = self._get(f"/api/v1/export?match[]={name}")
+        return [json.loads(line) for line in found.splitlines()]
+
+    def _get(self, path: str) -> str:
+        with _http.open(f"{self.url}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
