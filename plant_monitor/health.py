@@ -95,11 +95,14 @@ class Health:
         own = [state.state for state in states if told["id"] in state.devices]
         return {**told, "silent": bool(own) and all(state == "silent" for state in own)}
 
-    def _counts(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, int | None]:
         counts = self._journal.counts()
         return {
             "readings": int(counts.hot.sum() + counts.sealed.sum()),
             "superseded": counts.superseded,
+            "dropped": counts.dropped.readings,
+            "dropped_superseded": counts.dropped.superseded,
+            "kept_from_ms": counts.kept_from_ms,
             "quarantined": counts.quarantined,
             "outbox_rows": counts.outbox_rows,
             "outbox_refused": counts.outbox_refused,

@@ -25,7 +25,7 @@ from plant_monitor.compliance.tables import Table
 from plant_monitor.errors import InputError
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
-from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows
+from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows, rfc3339
 
 
 def readings_around(
@@ -36,7 +36,17 @@ def readings_around(
     That is one neighbour on each side of every series, and for a totaliser the next *valid* register on
     each side however far, since the slope between them stands in for a flow that is missing. ``chosen``: only
     the series of these indices.
+
+    Raises
+    ------
+    InputError  readings of that time were dropped: what is left of them must not look like a result
     """
+    if not is_kept(source, start_ms):
+        kept = rfc3339(source.kept_from_ms() or 0, plant.zone)
+        raise InputError(
+            f"{rfc3339(start_ms, plant.zone)} lies before {kept}: older readings were dropped (store.retention);"
+            " begin later, or evaluate a backup of that time"
+        )
     parts = []
     for index, series in enumerate(plant.series):
         if chosen is not None and index not in chosen:
@@ -46,6 +56,17 @@ def readings_around(
         parts.append(source.read(index, start_ms, end_ms))
         parts.append(source.after(index, end_ms, valid=registers))
     return Readings.concat(parts)
+
+
+def is_kept(source: ReadingSource, time_ms: int) -> bool:
+    """Whether all readings that came from an instant on are still there."""
+    kept = source.kept_from_ms()
+    return kept is None or time_ms >= kept
+
+
+def kept_days(plant: Plant, source: ReadingSource, days: Iterable[date]) -> set[date]:
+    """Those of the days whose readings are still there."""
+    return {day for day in days if is_kept(source, day_start_ms(day, plant.zone))}
 
 
 def days_with_readings(plant: Plant, source: ReadingSource) -> tuple[date, date] | None:
@@ -86,7 +107,7 @@ def samples_within(results: Iterable[LabResult], windows: Windows) -> list[LabRe
 
 def _online(plant: Plant, source: ReadingSource, result: LabResult) -> OnlineMean | None:
     point = plant.point_by_id.get(result.point)
-    if point is None or point.find(result.parameter) is None:
+    if point is None or point.find(result.parameter) is None or not is_kept(source, result.start_ms):
         return None
     needed = {plant.series_index[s.point, s.parameter] for s in point.series if s.parameter in (FLOW, VOLUME)}
     needed.add(plant.series_index[result.point, result.parameter])

@@ -305,6 +305,7 @@ class Plant:
     devices: tuple[ModbusDevice | MqttStation, ...] = ()
     influxdb: InfluxSettings | None = None
     read_from: str = "journal"  # journal | influxdb
+    retention_days: int | None = None  # how long the journal keeps readings; None = for ever
     tariff: Tariff = Tariff()
     notify: Notify = Notify()
     quality: Quality = Quality()

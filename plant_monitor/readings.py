@@ -150,6 +150,15 @@ class Touched:
     last_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a pass of the retention, or all passes together, dropped of a store."""
+
+    readings: int = 0
+    superseded: int = 0  # readings that those had replaced
+    waits_for: str = ""  # why a pass dropped nothing: what is older than the cut and has to be done first
+
+
 class ReadingSource(Protocol):
     """Where evaluations and bills read from: the journal, InfluxDB, or a file in memory.
 
@@ -171,4 +180,8 @@ class ReadingSource(Protocol):
 
     def extent(self) -> tuple[int, int] | None:
         """Times of the first and the last reading of all series; None where there is none."""
+        ...
+
+    def kept_from_ms(self) -> int | None:
+        """The instant before which readings were dropped (``store.retention``); None: all that came are there."""
         ...

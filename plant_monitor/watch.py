@@ -20,8 +20,8 @@ from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
-from plant_monitor.readings import ReadingSource, Touched
-from plant_monitor.windows import HOUR_MS, local_day
+from plant_monitor.readings import Dropped, ReadingSource, Touched
+from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, rfc3339
 
 log = structlog.get_logger()
 
@@ -42,6 +42,10 @@ class WatchedJournal(ReadingSource, Protocol):
 
     def seal(self, before_ms: int) -> Any:
         """Fold the readings before an instant into compressed chunks."""
+        ...
+
+    def drop(self, before_ms: int, now_ms: int) -> Dropped:
+        """Drop the sealed days before an instant, if nothing of them is still to be done."""
         ...
 
 
@@ -92,6 +96,7 @@ class Watch:
         self._over: int | None = None  # token at the end of the last day; done when all is published
         self._latest: Evaluation | None = None
         self._error: str | None = None
+        self._retention = ""  # why it dropped nothing
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -108,7 +113,11 @@ class Watch:
 
     def health(self) -> dict[str, Any]:
         """How far verdicts are, and what hinders them."""
-        return {"judged_until_ms": self._judged_until, "error": self._error}
+        return {
+            "judged_until_ms": self._judged_until,
+            "error": self._error,
+            "retention_waits": self._retention or None,
+        }
 
     @property
     def latest(self) -> Evaluation | None:
@@ -138,6 +147,7 @@ class Watch:
         until_ms = now_ms - SETTLE_MS
         days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
         days = monitor.with_ended_months(self._plant, days, until_ms)
+        days = monitor.kept_days(self._plant, self._journal, days)  # what stands of dropped days stands for good
         runs = monitor.runs_of_days(days)
         for first, last in runs:
             start = self._look_back(first)
@@ -159,7 +169,10 @@ class Watch:
         """A day more, or from where an episode goes on: it must be seen whole."""
         ongoing_ms = self._desk.look_back_ms()
         start = first - timedelta(days=1)
-        return start if ongoing_ms is None else min(start, local_day(ongoing_ms, self._plant.zone))
+        if ongoing_ms is not None:
+            start = min(start, local_day(ongoing_ms, self._plant.zone))
+        kept_ms = self._journal.kept_from_ms()
+        return start if kept_ms is None else min(first, max(start, local_day(kept_ms, self._plant.zone)))
 
     def _ended_days(self, until_ms: int) -> set[date]:
         """Days with a window that has ended since the last step; at the first, all since the last reading."""
@@ -179,6 +192,7 @@ class Watch:
 
     def _finish(self, token: int, until_ms: int) -> None:
         """Remember how far we are. What is over and published needs no second look after a restart."""
+        first = self._judged_until is None
         hour_ended = self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
         day_ended = self._judged_until is not None and self._crossed_midnight(until_ms)
         self._seen, self._judged_until = token, until_ms
@@ -187,8 +201,29 @@ class Watch:
         self._let_go()
         if hour_ended:
             self._journal.seal(until_ms - HOUR_MS)
+        if first or day_ended:
+            self._drop_old(until_ms)
 
     def _let_go(self) -> None:
         if self._over is not None and (self._results is None or self._results.days_unpublished == 0):
             self._journal.touched_done(self._over)
             self._over = None
+
+    def _drop_old(self, now_ms: int) -> None:
+        """Drop whole months that are older than the plant keeps readings: a month is judged as a whole."""
+        if self._plant.retention_days is None:
+            return
+        day = local_day(now_ms, self._plant.zone) - timedelta(days=self._plant.retention_days)
+        ongoing_ms, ongoing = self._desk.look_back_ms(), ""
+        if ongoing_ms is not None and local_day(ongoing_ms, self._plant.zone) < day.replace(day=1):
+            day = local_day(ongoing_ms, self._plant.zone)  # an episode must be seen whole
+            ongoing = f"an exceedance goes on since {day}"
+        cut_ms = day_start_ms(day.replace(day=1), self._plant.zone)
+        done = self._journal.drop(cut_ms, now_ms)
+        if done.readings:
+            before = rfc3339(cut_ms, self._plant.zone)
+            log.warning("old readings dropped", before=before, readings=done.readings, superseded=done.superseded)
+        waits = done.waits_for or ongoing
+        if waits and not self._retention:
+            log.warning("old readings are kept for now", reason=waits)
+        self._retention = waits

@@ -32,6 +32,7 @@ from plant_monitor.config.readings_file import (
 )
 from plant_monitor.errors import InputError
 from plant_monitor.ingest.decoders import decode_again
+from plant_monitor.monitor import is_kept
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Readings
 from plant_monitor.service import DataFolder
@@ -125,6 +126,9 @@ def export(
         )
     with DataFolder(data).source(plant) as source:
         readings = Readings.concat([source.read(i, *span) for i in chosen])
+        if not is_kept(source, span[0]):
+            kept = rfc3339(source.kept_from_ms() or 0, plant.zone)
+            messages.print(f"readings before {kept} were dropped (store.retention)", style="yellow", markup=False)
     write_readings(out, plant, readings, format_)
     return 0
 

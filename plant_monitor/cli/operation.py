@@ -68,6 +68,7 @@ def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
             ("readings", int(counts.hot.sum() + counts.sealed.sum())),
             ("superseded", counts.superseded),
             ("quarantined", counts.quarantined),
+            ("dropped by retention", counts.dropped.readings),
             ("waiting for InfluxDB", counts.outbox_rows),
             ("refused by InfluxDB", counts.outbox_refused),
             ("bytes", counts.file_bytes + counts.wal_bytes),

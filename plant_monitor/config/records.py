@@ -74,6 +74,7 @@ def plant_record(
         devices=tuple(_device(d, secret, folder) for d in file.devices),
         influxdb=_influx(file.store, secret),
         read_from=file.store.read_from,
+        retention_days=file.store.retention,
         tariff=_tariff(file.tariff),
         notify=Notify(_channels(file, secret), file.notify.language),
         quality=quality_record(file.quality, shipped_quality()),

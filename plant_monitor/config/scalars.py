@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][+-]?[0-9
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)|0x[0-9A-Fa-f]+", re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DAYS = re.compile(r"([1-9][0-9]{0,4})d", re.ASCII)
+_LEAST_DAYS = 400  # a year can be compared with the one before; live data may be so old (design §6)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _MAX_DURATION_MS = 366 * 86_400_000
 
@@ -97,6 +99,13 @@ def _duration_ms(value: Any) -> int:
     return int(ms)
 
 
+def _kept_days(value: Any) -> int:
+    match = _DAYS.fullmatch(value) if isinstance(value, Text) else None
+    if not match or int(match[1]) < _LEAST_DAYS:
+        raise expected(f"whole days, at least {_LEAST_DAYS}d, as 800d")
+    return int(match[1])
+
+
 def _date(value: Any) -> date:
     what = "a date as 2026-12-31"
     if not isinstance(value, Text) or not _DATE.fullmatch(value):
@@ -154,6 +163,9 @@ Share = Annotated[Decimal, BeforeValidator(_share), WithJsonSchema({"type": "num
 NotZero = Annotated[Decimal, BeforeValidator(_not_zero), WithJsonSchema({"type": "number", "not": {"const": 0}})]
 Duration = Annotated[
     int, BeforeValidator(_duration_ms), WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[smh]$"})
+]
+KeptDays = Annotated[
+    int, BeforeValidator(_kept_days), WithJsonSchema({"type": "string", "pattern": r"^[1-9][0-9]{2,4}d$"})
 ]
 Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]

@@ -17,6 +17,7 @@ from plant_monitor.config.scalars import (
     Duration,
     Flag,
     Id,
+    KeptDays,
     NotNegative,
     NotZero,
     Number,
@@ -203,6 +204,9 @@ class StoreSection(Section):
     influxdb: InfluxSection | None = Field(None, description="forward readings and results to an InfluxDB")
     read_from: Literal["journal", "influxdb"] = Field(
         "journal", description="where API, evaluation and bills read from"
+    )
+    retention: KeptDays | None = Field(
+        None, description="how long the journal keeps readings, as 800d, at least 400d; omitted: for ever"
     )
 
 

@@ -68,6 +68,10 @@ class InfluxSource:
             edges += [int(row[0]) for row in self._rows(query, ("time", function))]
         return (min(edges), max(edges)) if edges else None
 
+    def kept_from_ms(self) -> int | None:
+        """What the server drops by its own retention it does not tell."""
+        return None
+
     def _select(self, series: int, condition: str, order: str) -> Readings:
         point, parameter = self._series[series]
         tags = {"plant": self._plant_id, "point": point, "parameter": parameter}

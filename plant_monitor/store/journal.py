@@ -14,15 +14,16 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from plant_monitor.errors import StoreError
-from plant_monitor.readings import BoolArray, IntArray, Readings, Refused, Touched
-from plant_monitor.store import aside, lookup, outbox, rows, schema
+from plant_monitor.readings import BoolArray, Dropped, IntArray, Readings, Refused, Touched
+from plant_monitor.store import aside, lookup, outbox, retention, rows, schema
 from plant_monitor.store.aside import Quarantined, Superseded
+from plant_monitor.store.counts import Counts, counted
 from plant_monitor.store.database import Database
 from plant_monitor.store.outbox import BACKFILL, LIVE, OutboxBatch, RefusedPoint
 from plant_monitor.store.repeats import Resolution, resolve
@@ -51,22 +52,6 @@ class Appended:
     identical: int  # repeats that changed nothing
     superseded: int  # differing second readings of an instant, which stand now
     refused: int  # set aside in quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the file holds. ``hot`` and ``sealed`` per series, in the order of ``Journal.series``;
-    an instant that is sealed and has a later row over it counts in both."""
-
-    hot: IntArray
-    sealed: IntArray
-    superseded: int
-    quarantined: int  # not re-injected
-    outbox_batches: int
-    outbox_rows: int
-    outbox_refused: int
-    file_bytes: int
-    wal_bytes: int
 
 
 def open_journal(
@@ -176,6 +161,30 @@ class Journal:
         self._db.shrink()
         return count
 
+    def drop(self, before_ms: int, now_ms: int) -> Dropped:
+        """Drop whole sealed days before an instant, in small transactions, but for what :mod:`~.retention` says must
+        stay; nothing as long as a reading before the instant is still to be forwarded or evaluated.
+
+        Raises
+        ------
+        StoreUnavailable  what was not dropped yet is there, and the next pass goes on
+        """
+        self.seal(before_ms)
+        done = Dropped()
+        while (part := self._drop_some(before_ms, now_ms)).readings:
+            done = Dropped(done.readings + part.readings, done.superseded + part.superseded)
+            time.sleep(0.001)  # let an append in that waits for the writer
+        self._db.shrink()
+        return replace(done, waits_for=part.waits_for)
+
+    def _drop_some(self, before_ms: int, now_ms: int) -> Dropped:
+        days: list[tuple[int, int]] = []
+        with self._db.writing(committed=lambda: self._sealed.dropped(days)) as connection:
+            if why := retention.waits_for(connection, before_ms):
+                return Dropped(waits_for=why)
+            days += retention.next_days(connection, before_ms)
+            return retention.drop(connection, days, before_ms, now_ms) if days else Dropped()
+
     # -- reading (ReadingSource) -----------------------------------------------------------------
 
     def read(self, series: int, start_ms: int, end_ms: int) -> Readings:
@@ -194,9 +203,17 @@ class Journal:
             return _of(series, lookup.first_after(connection, self._id(series, connection), time_ms, valid=valid))
 
     def extent(self) -> tuple[int, int] | None:
-        """Times of the first and the last reading of the plant's series; None where there is none."""
+        """Times of the first and the last reading of the plant's series; None where there is none. What stayed of
+        dropped days is not counted."""
         with self._db.reading() as connection:
-            return lookup.extent(connection, self._ids[: len(self.plant_series)].tolist())
+            found = lookup.extent(connection, self._ids[: len(self.plant_series)].tolist())
+            kept = retention.kept_from_ms(connection)
+        return found if found is None or kept is None else (min(max(found[0], kept), found[1]), found[1])
+
+    def kept_from_ms(self) -> int | None:
+        """Readings before this instant were dropped, but for the last of each series; None: all are there."""
+        with self._db.reading() as connection:
+            return retention.kept_from_ms(connection)
 
     def has(self, readings: Readings) -> BoolArray:
         """Where a reading of that series and instant stands, whatever its value."""
@@ -289,20 +306,7 @@ class Journal:
     def counts(self) -> Counts:
         """What the file holds; a look at every hot row, so not for each second."""
         with self._db.reading() as connection:
-            index = self._index(connection)
-            hot, sealed = (np.zeros(len(self.series), dtype=np.int64) for _ in range(2))
-            for series, count in connection.execute("SELECT series, count(*) FROM hot GROUP BY series"):
-                hot[index[series]] = count
-            for series, count in connection.execute("SELECT series, sum(rows) FROM chunks GROUP BY series"):
-                sealed[index[series]] = count
-            numbers = connection.execute(
-                "SELECT (SELECT count(*) FROM superseded),"
-                " (SELECT count(*) FROM quarantine WHERE reinjected_ms IS NULL),"
-                " (SELECT count(*) FROM outbox), (SELECT ifnull(sum(rows), 0) FROM outbox),"
-                " (SELECT count(*) FROM outbox_refused)"
-            ).fetchone()
-        superseded, quarantined, batches, waiting, refused = (int(n) for n in numbers)
-        return Counts(hot, sealed, superseded, quarantined, batches, waiting, refused, *self._db.sizes())
+            return counted(connection, self._index(connection), len(self.series), self._db.sizes())
 
     # -- series ----------------------------------------------------------------------------------
 

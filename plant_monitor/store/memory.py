@@ -40,6 +40,10 @@ class MemorySource:
         """Times of the first and the last reading of all series; None where there is none."""
         return self._extent
 
+    def kept_from_ms(self) -> int | None:
+        """Nothing is dropped."""
+        return None
+
     def _series(self, series: int) -> Readings:
         first, last = np.searchsorted(self._readings.series, [series, series + 1])
         return self._readings.take(slice(first, last))

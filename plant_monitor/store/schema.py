@@ -7,7 +7,7 @@ import sqlite3
 from plant_monitor.errors import StoreError
 
 APPLICATION_ID = 0x504C4E54  # "PLNT": the file says that it is a journal
-VERSION = 1
+VERSION = 2
 
 # ``value`` has no type on purpose: a REAL column would store -0.0 as 0.0, and a repeat would differ.
 # NULL stands for NaN, which SQLite cannot store. Days are those of UTC (time // 86,400,000): they only
@@ -40,6 +40,13 @@ CREATE TABLE plants (digest TEXT PRIMARY KEY, accepted_ms INTEGER NOT NULL, text
 """
 
 
+# What later versions added; a writer adds it to an older file, which loses nothing by it.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS dropped (
+  before_ms INTEGER PRIMARY KEY, readings INTEGER NOT NULL, superseded INTEGER NOT NULL, dropped_ms INTEGER NOT NULL);
+"""
+
+
 def check(connection: sqlite3.Connection, path: object) -> None:
     """See that the file is a journal of this version, or empty.
 
@@ -52,19 +59,19 @@ def check(connection: sqlite3.Connection, path: object) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise StoreError(f"{path}: a database of another application, expected a plant-monitor journal")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found != VERSION:
+    if not 1 <= found <= VERSION:
         raise StoreError(
             f"{path}: journal format {found}, expected {VERSION}: use the plant-monitor that wrote it, or a newer one"
         )
 
 
 def ensure(connection: sqlite3.Connection) -> None:
-    """Create the tables where there are none, in the transaction that is open."""
-    if _empty(connection):
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={VERSION}")
+    """Create the tables that are missing, in the transaction that is open."""
+    missing = _TABLES + _ADDED if _empty(connection) else _ADDED
+    for statement in missing.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={VERSION}")
 
 
 def _empty(connection: sqlite3.Connection) -> bool:

@@ -70,6 +70,12 @@ class SealedDays:
         connection.execute("DELETE FROM hot WHERE time>=? AND time<?", (start_ms, end_ms))
         return len(hot.readings)
 
+    def dropped(self, days: list[Day]) -> None:
+        """These chunks are no more; to be called after the commit."""
+        for day in days:
+            self._spans.pop(day, None)
+            self._forget(day)
+
     def _fold(self, connection: sqlite3.Connection, day: Day, late: Known) -> None:
         if day in self._spans:
             late = overlaid([self._chunk(connection, *day), late])

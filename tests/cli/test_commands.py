@@ -13,6 +13,7 @@ from plant_monitor.cli import main
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.plant import ModbusDevice
+from plant_monitor.service import DataFolder
 from simulators.rows import RowServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,3 +209,29 @@ def test_bad_costs_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().err
     assert not out.exists()
     assert all(f"costs.csv:{line}" in told for line in (2, 3, 4))
+
+
+def test_what_was_dropped_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``store.retention``: no result of what is left of a dropped day, and no silence about it."""
+    data, days, last = tmp_path / "data", tmp_path / "readings.csv", 1_790_784_000_000
+    days.write_text(
+        "time,point,parameter,value,mark\n"
+        + "".join(f"2026-10-0{d}T12:00:00+08:00,out,flow,{d},N\n" for d in range(1, 8)),
+        encoding="utf-8",
+    )
+    plant_file = CASE / "plant.yaml"
+    assert run("import", plant_file, days, "--data", data) == 0
+    with DataFolder(data).journal(load_plant(plant_file)) as journal:
+        journal.touched_done(journal.touched()[0])
+        assert journal.drop(last + 5 * 86_400_000, last).readings == 4
+    capsys.readouterr()
+    where = "--data", data, "--out", tmp_path / "out"
+    assert run("evaluate", plant_file, "--from", "2026-10-02", "--to", "2026-10-06", *where) == 1
+    assert "older readings were dropped (store.retention)" in capsys.readouterr().err
+    assert run("evaluate", plant_file, *where) == 0
+    assert {r["date"] for r in rows(tmp_path / "out" / "daily.csv")} == {"2026-10-06", "2026-10-07"}
+    assert run("export", plant_file, "--from", "2026-10-01", "--to", "2026-10-08", "--data", data) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1 + 3 and "were dropped" in err
+    assert run("doctor", plant_file, "--data", data) == 0
+    assert "dropped by retention: 4\n" in capsys.readouterr().out

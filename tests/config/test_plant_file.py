@@ -96,6 +96,7 @@ def test_defaults() -> None:
     assert plant.max_rate_m3_h(volume) == 200
     assert cod.represents is Represents.AFTER
     assert (plant.inlet, plant.effluent, plant.influxdb, plant.read_from) == (None, None, None, "journal")
+    assert plant.retention_days is None
     assert (plant.tariff.unmetered_difference, plant.notify.language) == ("report", "zh")
     assert plant.members[0].capacity_share is None and plant.members[0].quota_m3_d is None
     assert plant.points[0].role is Role.OUTFALL
@@ -152,6 +153,7 @@ devices:
 store:
   influxdb: {url: 'http://h:8086', api: v1, bucket: b, results_bucket: r, username: u, password: 'env:PW'}
   read_from: influxdb
+  retention: 800d
 tariff:
   volume_price_yuan_m3: 4.50
   fixed_yuan_month: {a: 3000}
@@ -190,7 +192,7 @@ notify:
     assert station == MqttStation("m", "h", 8883, True, "$share/g/+/x/+", "readings", "{2}", "u", "geheim")
     assert isinstance(other, MqttStation) and (other.port, other.tls, other.point) == (2883, False, "o")
     assert plant.influxdb is not None and (plant.influxdb.api, plant.influxdb.password) == ("v1", "geheim")
-    assert plant.read_from == "influxdb"
+    assert (plant.read_from, plant.retention_days) == ("influxdb", 800)
     assert plant.tariff.volume_price_yuan_m3 == Decimal("4.50")
     assert plant.tariff.fixed_yuan_month == (("a", Decimal(3000)),)
     assert (plant.tariff.strength_steps[0].yuan_m3, plant.tariff.strength_steps[0].partial_step) == (

@@ -1,7 +1,7 @@
 """The live side on real stores: what arrives when, what is told when, and the same bits as a re-evaluation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.answers import Evaluations
 from plant_monitor.clock import ManualClock
+from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import (
     Channel,
@@ -104,12 +105,12 @@ class Live:
         self.journal.append(readings, accepted_ms=self.clock.now_ms())
 
 
-def opened(folder: Path, clock: ManualClock) -> Live:
+def opened(folder: Path, clock: ManualClock, plant: Plant = PLANT) -> Live:
     journal = open_journal(folder / "journal.sqlite", SERIES)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
-    desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), PLANT, clock)
-    watch = Watch(PLANT, journal, desk, None, clock)
-    return Live(folder, clock, journal, ledger, desk, watch, Evaluations(PLANT, journal, journal, clock))
+    desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), plant, clock)
+    watch = Watch(plant, journal, desk, None, clock)
+    return Live(folder, clock, journal, ledger, desk, watch, Evaluations(plant, journal, journal, clock))
 
 
 def closed(live: Live) -> None:
@@ -219,3 +220,37 @@ def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_fac
         assert list(one.hourly.rows()) == [r for r in whole.hourly.rows() if r["hour"].startswith(stamp)]
         assert list(live.evaluations(day, day).daily.rows()) == wanted
     closed(live)
+
+
+def test_old_months_are_dropped_and_stay_judged(tmp_path: Path) -> None:
+    """``store.retention``: whole months, at the end of a day and at a start; a late reading judges none anew."""
+    plant = replace(PLANT, retention_days=400)
+    live = opened(tmp_path, ManualClock(T0 + DAY_MS), plant)
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 400.0, 2), hours(45, 10.0, 0), hours(45, 7.0, 3)]))
+    assert len(live.at(T0 + 2 * DAY_MS)) == 1
+    november = date(2026, 11, 1)
+    later = day_start_ms(november + timedelta(days=400), ZONE) + SETTLE_MS
+    live.at(later - DAY_MS)
+    assert live.journal.counts().dropped.readings == 0, "its 400th day is of October"
+    live.at(later)
+    assert live.journal.counts().dropped.readings == 0
+    assert "goes on since 2026-10-01" in live.watch.health()["retention_waits"], "nothing has ended the exceedance"
+    live.append(hours(45, 200.0, 2))
+    live.at(later + DAY_MS)
+    live.at(later + 2 * DAY_MS)
+    counts = live.journal.counts()
+    assert counts.dropped.readings == 8 + 7, "flow and COD of the first UTC day; the last of each before the cut stays"
+    assert counts.kept_from_ms == day_start_ms(november, ZONE)
+    with pytest.raises(InputError, match="dropped"):
+        live.evaluations(DAY, DAY)
+    told = live.told()
+    live.append(hours(0, 900.0, 2))
+    assert live.at(later + 2 * DAY_MS + HOUR_MS) == told, "what was judged of it stands"
+    closed(live)
+    again = opened(tmp_path, ManualClock(later + 3 * DAY_MS), plant)
+    again.at(later + 3 * DAY_MS)
+    assert "evaluated" in again.watch.health()["retention_waits"]
+    again.at(later + 4 * DAY_MS)
+    assert again.watch.health()["retention_waits"] is None
+    assert again.journal.counts().dropped.readings == 8 + 7 + 7, "and so does the late reading's day"
+    closed(again)

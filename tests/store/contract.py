@@ -113,4 +113,5 @@ class SourceContract:
     def test_nothing_there(self, make: Make) -> None:
         source = make([])
         assert source.extent() is None
+        assert source.kept_from_ms() is None
         assert len(source.read(0, 0, START_MS)) == len(source.before(0, START_MS)) == len(source.after(0, 0)) == 0
