@@ -25,13 +25,15 @@ from plant_monitor.allocation.correction import (
     truth,
 )
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER, document, statement_rows, volume_rows
+from plant_monitor.allocation.exact import decimal_of, plain_text
+from plant_monitor.allocation.explain import explain_statement
 from plant_monitor.allocation.findings import BLOCKING
 from plant_monitor.allocation.running import Running, running_document
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import RULE_VERSION, Period, Statement
 from plant_monitor.allocation.tariff import TARIFF_BASIS
-from plant_monitor.errors import Refused
-from plant_monitor.plant import Plant
+from plant_monitor.errors import InputError, Refused
+from plant_monitor.plant import VOLUME, Name, Plant, Point
 from plant_monitor.readings import ReadingSource
 from plant_monitor.windows import local_day, parse_rfc3339, rfc3339
 
@@ -243,6 +245,35 @@ def shown(kept: StoredStatement, zone: ZoneInfo) -> dict[str, Any]:
         time = rfc3339(kept.issued_ms, zone)
         issue_ = {"time": time, "by": kept.issued_by, "override_reason": kept.override_reason}
     return {**kept.document, "number": kept.number, "state": kept.state, "issue": issue_}
+
+
+def explained(plant: Plant, source: ReadingSource, told: Mapping[str, Any], member: str) -> list[Name]:
+    """How a member's total came about, line by line, down to the readings of its registers around the period.
+
+    Raises
+    ------
+    InputError  the statement has no such member
+    """
+    members = [m["member"] for m in truth(told)["members"]]
+    if member not in members:
+        raise InputError(f"found no member {member!r} in the statement, expected one of {', '.join(members)}")
+    ends = (truth(told)["period"]["start"], truth(told)["period"]["end"])
+    registers = {p.id: _registers(plant, source, p, [parse_rfc3339(t) for t in ends]) for p in plant.outfalls}
+    return explain_statement(told, member, registers)
+
+
+def _registers(plant: Plant, source: ReadingSource, point: Point, times: Sequence[int]) -> list[str]:
+    """The valid registers nearest to each of the times, at or before it and at or after it."""
+    totaliser = point.find(VOLUME)
+    if totaliser is None:
+        return []
+    index = plant.series_index[point.id, VOLUME]
+    found: dict[int, str] = {}
+    for time in times:
+        for one in (source.before(index, time + 1, valid=True), source.after(index, time, valid=True)):
+            for at, value in zip(one.time.tolist(), one.value.tolist()):
+                found[at] = f"{plain_text(decimal_of(value).normalize())} {totaliser.unit} ({rfc3339(at, plant.zone)})"
+    return [found[at] for at in sorted(found)]
 
 
 #: What :func:`shown` adds; no part of what is recomputed.

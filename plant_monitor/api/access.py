@@ -158,6 +158,11 @@ class Viewer:
         if self.role not in (ViewerRole.OPERATOR, ViewerRole.ADMIN):
             raise ApiError(403, "forbidden", "statements are issued by operators")
 
+    def require_to_object(self) -> None:
+        """403 for who is no member: an objection is a member's."""
+        if self.role is not ViewerRole.MEMBER:
+            raise ApiError(403, "forbidden", "objections are made with a member's key")
+
     def statement_rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The rows of a statement that are open: a member's own and the totals.
 

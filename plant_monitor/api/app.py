@@ -15,6 +15,7 @@ from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
 from plant_monitor.api.lab_routes import lab_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
+from plant_monitor.api.objection_routes import objection_routes
 from plant_monitor.api.plant_routes import plant_routes
 from plant_monitor.api.readings_routes import readings_routes
 from plant_monitor.api.service_routes import service_routes
@@ -66,6 +67,7 @@ def create_app(services: ApiServices) -> FastAPI:
         alert_routes,
         statement_routes,
         settlement_routes,
+        objection_routes,
     ):
         api.include_router(routes(services))
     api.include_router(service_routes(services, metrics))

@@ -335,6 +335,47 @@ class StatementView(StatementHeadView):
     document: dict[str, Any] | None = Field(description="statement.json; only for operators and admins")
 
 
+class AttachmentView(BaseModel):
+    """A file of an objection."""
+
+    name: str
+    media_type: str
+    sha256: str
+
+
+class ObjectionEventView(BaseModel):
+    """A step of an objection."""
+
+    time: str
+    state: str
+    actor: str
+    comment: str
+    decision: str | None
+    correction: str | None
+
+
+class ObjectionView(BaseModel):
+    """An objection (异议) of a member to a line of an issued statement."""
+
+    id: int
+    statement: str
+    member: str
+    item: str
+    reason: str
+    state: str = Field(description="open, acknowledged, replied, closed or reopened")
+    decision: str | None = Field(description="once closed: granted or rejected")
+    correction: str | None = Field(description="of a granted one: the correction it led to")
+    attachments: list[AttachmentView]
+    events: list[ObjectionEventView]
+
+
+class ExplanationView(BaseModel):
+    """How a member's total came about, line by line."""
+
+    zh: list[str]
+    en: list[str]
+
+
 class HealthView(BaseModel):
     """One word; operators and admins see more beside it."""
 

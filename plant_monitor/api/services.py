@@ -108,6 +108,80 @@ class Deliveries(Protocol):
     def counts(self) -> dict[str, int]: ...
 
 
+class StoredObjectionEvent(Protocol):
+    """A step of an objection."""
+
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def comment(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def correction(self) -> str: ...
+
+
+class StoredObjection(Protocol):
+    """An objection and its trail."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def statement(self) -> str: ...
+    @property
+    def member(self) -> str: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def attachments(self) -> Sequence[Mapping[str, str]]: ...
+    @property
+    def events(self) -> Sequence[StoredObjectionEvent]: ...
+    @property
+    def state(self) -> State: ...
+
+
+class Objections(Protocol):
+    """Where objections are kept."""
+
+    def get(self, objection_id: int) -> StoredObjection | None: ...
+    def find(
+        self,
+        *,
+        member: str | None = None,
+        statement: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[StoredObjection]: ...
+    def add(
+        self,
+        *,
+        statement: str,
+        member: str,
+        item: str,
+        reason: str,
+        attachments: Sequence[Mapping[str, str]],
+        now_ms: int,
+        actor: str,
+    ) -> StoredObjection: ...
+    def act(
+        self,
+        objection_id: int,
+        action: Action,
+        *,
+        comment: str,
+        now_ms: int,
+        actor: str,
+        decision: str = "",
+        correction: str = "",
+    ) -> StoredObjection: ...
+
+
 class StoredLabResult(Protocol):
     """A laboratory result that was entered."""
 
@@ -151,6 +225,8 @@ class ApiLedger(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def statements(self) -> Book: ...
+    @property
+    def objections(self) -> Objections: ...
     @property
     def lab(self) -> Lab: ...
 

@@ -14,7 +14,7 @@ from plant_monitor.api.access import TOTAL, Viewer, current_viewer
 from plant_monitor.api.errors import ApiError, invalid, not_found
 from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
-from plant_monitor.api.schemas import Page, StatementHeadView, StatementView
+from plant_monitor.api.schemas import ExplanationView, Page, StatementHeadView, StatementView
 from plant_monitor.api.services import ApiServices
 from plant_monitor.settlement import Book, StatementHead, StoredStatement
 from plant_monitor.windows import rfc3339
@@ -79,15 +79,23 @@ def statement_routes(services: ApiServices) -> APIRouter:
     ) -> Response:
         """A member's statement as PDF."""
         statement = found(number, viewer)
-        whose = member or viewer.member_id
-        if not whose:
-            raise invalid("found no member, expected whose statement it is to be", "query.member")
-        if whose not in {m.id for m in viewer.members}:
-            raise not_found("member", whose, "query.member")
+        whose = _whose(viewer, member)
         if services.member_pdf is None:
             raise ApiError(503, "unavailable", "no PDF can be made here")
         document = settlement.shown(statement, zone)
         return _download(services.member_pdf(document, whose), f"statement-{number}-{whose}.pdf", PDF)
+
+    @router.get("/statements/{number}/explanation", response_model=ExplanationView)
+    def get_explanation(
+        number: str,
+        viewer: Annotated[Viewer, Depends(current_viewer)],
+        member: Annotated[str | None, Query(description="whose; a member's key need not say")] = None,
+    ) -> Any:
+        """How a member's total came about: from cost item to share to litres to registers to readings."""
+        statement = found(number, viewer)
+        whose = _whose(viewer, member)
+        lines = settlement.explained(services.plant, services.source, settlement.shown(statement, zone), whose)
+        return {"zh": [line.zh for line in lines], "en": [line.en for line in lines]}
 
     @router.get("/statements/{number}", response_model=StatementView)
     def get_statement(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
@@ -95,6 +103,16 @@ def statement_routes(services: ApiServices) -> APIRouter:
         return statement_view(found(number, viewer), viewer, zone)
 
     return router
+
+
+def _whose(viewer: Viewer, member: str | None) -> str:
+    """The member that is meant: the key's own, or the one named, if the viewer may know of it."""
+    whose = member or viewer.member_id
+    if not whose:
+        raise invalid("found no member, expected whose statement it is to be", "query.member")
+    if whose not in {m.id for m in viewer.members}:
+        raise not_found("member", whose, "query.member")
+    return whose
 
 
 def require_statement(book: Book, number: str, viewer: Viewer) -> StoredStatement:

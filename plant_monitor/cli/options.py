@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -18,7 +19,7 @@ from plant_monitor.config.readings_file import (
     read_readings,
     write_rejects,
 )
-from plant_monitor.plant import Plant
+from plant_monitor.plant import Name, Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.service import DataFolder
 from plant_monitor.store.memory import MemorySource
@@ -56,6 +57,12 @@ def show(table: Table) -> None:
     if not console.is_terminal:
         console.width = _AS_WIDE_AS_NEEDED
     console.print(table)
+
+
+def tell(lines: Sequence[Name]) -> None:
+    """Lines to stdout, in Chinese and then in English."""
+    for text in [*(line.zh for line in lines), "", *(line.en for line in lines)]:
+        sys.stdout.write(text + "\n")
 
 
 @contextmanager

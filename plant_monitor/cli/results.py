@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -24,7 +23,9 @@ from plant_monitor.cli.options import (
     reading_plant,
     readings_source,
     report,
+    tell,
 )
+from plant_monitor.cli.statements import explain_statement
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.tables import Table as Results
@@ -106,22 +107,28 @@ def whatif(
 
 
 def explain(
-    plant_file: PlantFile,
-    point: Annotated[str, typer.Argument(metavar="POINT")],
-    parameter: Annotated[str, typer.Argument(metavar="PARAMETER")],
-    day: Annotated[str, typer.Argument(metavar="DATE")],
+    what: Annotated[
+        list[str], typer.Argument(metavar="PLANT.yaml POINT PARAMETER DATE | statement NUMBER", show_default=False)
+    ],
+    member: Annotated[str, typer.Option("--member", metavar="M", help="Of a statement: whose.")] = "",
     readings: ReadingsFile = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
-    """How a day's verdict came about, in words and numbers. 说明某日判定的由来。"""
+    """How a day's verdict, or a member's statement, came about, in words and numbers. 说明判定或结算单的由来。"""
+    if what[0] == "statement" and len(what) == 2:
+        return explain_statement(what[1], member, readings, data)
+    if len(what) != 4 or member:
+        expected = "expected PLANT.yaml POINT PARAMETER DATE, or: statement NUMBER --member M"
+        raise typer.BadParameter(f"found {' '.join(what)!r}, {expected}", param_hint="explain")
+    plant_file, point, parameter, day = Path(what[0]), *what[1:]
+    if not plant_file.is_file():
+        raise typer.BadParameter(f"there is no file {what[0]!r}", param_hint="PLANT.yaml")
     plant = reading_plant(plant_file, from_store=readings is None)
     asked = local_date(day, "DATE")
     assert asked is not None
     with readings_source(plant, readings, data) as (source, bad):
         code = report(bad, None)
-        lines = monitor.explained(plant, source, point, parameter, asked)
-    for text in [*(line.zh for line in lines), "", *(line.en for line in lines)]:
-        sys.stdout.write(text + "\n")
+        tell(monitor.explained(plant, source, point, parameter, asked))
     return code
 
 

@@ -37,6 +37,7 @@ from plant_monitor.cli.options import (
     readings_source,
     report,
     show,
+    tell,
 )
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.costs_file import read_costs
@@ -179,6 +180,19 @@ def verify(
     for path, was, now in differs:
         sys.stdout.write(f"{path}: {_short(was)} -> {_short(now)}\n")
     return 1
+
+
+def explain_statement(number: str, member: str, readings: Path | None, data: Path) -> int:
+    """From cost item to share to litres to registers to readings, by the plant.yaml that the ledger keeps with it."""
+    if not member:
+        raise typer.BadParameter("whose statement is it? --member M", param_hint="--member")
+    with DataFolder(data).ledger() as ledger:
+        kept = _found(ledger, number)
+        plant = plant_of(ledger, kept.plant_digest)
+    with readings_source(plant, readings, data) as (source, bad):
+        report(bad, None)
+        tell(settlement.explained(plant, source, settlement.shown(kept, plant.zone), member))
+    return 0
 
 
 def plant_of(ledger: Ledger, digest: str) -> Plant:

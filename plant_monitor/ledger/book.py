@@ -8,6 +8,7 @@ from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import DeliveryLog
 from plant_monitor.ledger.keys import KeyRing
 from plant_monitor.ledger.laboratory import LabBook
+from plant_monitor.ledger.objections import ObjectionBook
 from plant_monitor.ledger.statements import StatementBook
 
 
@@ -28,6 +29,7 @@ class Ledger:
         self.alerts = AlertLog(self._database)
         self.deliveries = DeliveryLog(self._database)
         self.statements = StatementBook(self._database)
+        self.objections = ObjectionBook(self._database)
         self.lab = LabBook(self._database)
         self.keys = KeyRing(self._database)
         self.audit = AuditTrail(self._database)

@@ -181,6 +181,7 @@ def make_world(
     for member in plant.members:
         keys[member.id] = ledger.keys.add("member", member=member.id, label=f"m-{member.id}", now_ms=NOW).secret
     fill_ledger(ledger, plant, evaluation(date(2026, 10, 1), date(2026, 10, 3)))
+    object_to_something(ledger)
     world = World(plant, ledger, clock, None, keys)  # type: ignore[arg-type]
     services: Mapping[str, Any] = {
         "health": lambda: world.health,
@@ -219,6 +220,13 @@ def fill_ledger(ledger: Ledger, plant: Plant, evaluation: Evaluation) -> None:
             ],
             now_ms=NOW,
         )
+
+
+def object_to_something(ledger: Ledger) -> None:
+    """Beta's objection, with an attachment."""
+    file = {"name": "beta.txt", "media_type": "text/plain", "sha256": "0" * 64, "content": "YmV0YQ=="}
+    about = {"statement": "2026-10-02", "member": "beta", "item": "beta-lab", "reason": "beta asks why"}
+    ledger.objections.add(**about, attachments=[file], now_ms=NOW, actor="member:m-beta")
 
 
 def alert_of(world: World, point: str) -> int:

@@ -32,6 +32,15 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/statements"): (None, None),
     ("POST", "/statements/{number}/issue"): (None, None),
     ("POST", "/statements/{number}/correct"): (None, None),
+    ("POST", "/statements/{number}/objections"): (None, None),
+    ("GET", "/statements/{number}/explanation"): (
+        "/statements/2026-10-02/explanation",
+        "/statements/2026-10-02/explanation?member=beta",
+    ),
+    ("GET", "/objections"): ("/objections", None),
+    ("GET", "/objections/{objection}"): (None, "/objections/{beta_objection}"),
+    ("GET", "/objections/{objection}/attachments/{place}"): (None, "/objections/{beta_objection}/attachments/1"),
+    ("POST", "/objections/{objection}/{action}"): (None, None),
     ("GET", "/statements/{number}"): ("/statements/2026-10-02", None),
     ("GET", "/statements/{number}.csv"): ("/statements/2026-10-02.csv", None),
     ("GET", "/statements/{number}.pdf"): ("/statements/2026-10-02.pdf", "/statements/2026-10-02.pdf?member=beta"),
@@ -45,7 +54,9 @@ def routes_of(world: World) -> set[tuple[str, str]]:
 
 
 def fill(path: str, world: World) -> str:
-    return path.format(alpha_alert=alert_of(world, "alpha-outfall"), beta_alert=alert_of(world, "beta-outfall"))
+    alerts = {f"{m}_alert": alert_of(world, f"{m}-outfall") for m in ("alpha", "beta")}
+    objection = world.ledger.objections.find(member="beta")[0].id
+    return path.format(**alerts, beta_objection=objection)
 
 
 def concrete(path: str) -> str:

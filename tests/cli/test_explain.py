@@ -59,3 +59,31 @@ def test_what_is_not_judged_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     inputs = (folder / "plant.yaml", "out", "volume", "2026-10-01", "--readings", folder / "readings.csv")
     assert main(["explain", *(str(a) for a in inputs)]) == 1
     assert "out/cod_cr" in capsys.readouterr().err
+
+
+def test_a_statement_is_explained_down_to_its_readings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = CASES.parent / "bill" / "strength_steps"
+    data = tmp_path / "data"
+    assert main(["import", str(case / "plant.yaml"), str(case / "readings.csv"), "--data", str(data)]) == 0
+    period = (case / "period").read_text().strip()
+    files = ("--costs", case / "costs.csv", "--data", data, "--out", tmp_path / "bill")
+    assert main([str(a) for a in ("bill", case / "plant.yaml", "--period", period, *files)]) == 0
+    capsys.readouterr()
+    asked = ("explain", "statement", f"{period}-01", "--data", str(data))
+    assert main([*asked, "--member", "a"]) == 0
+    told = capsys.readouterr().out
+    for words in (
+        "Statement 2026-10-01 (draft)",
+        "strength:cod_cr (tariff): (mean ",
+        "flow-weighted mean",
+        "  reading: ",
+    ):
+        assert words in told, told
+    total = next(r for r in (tmp_path / "bill" / "statement.csv").read_text().splitlines() if r.startswith("a,TOTAL"))
+    assert f"Total due: {total.rpartition(',')[2]} yuan" in told
+    assert main([*asked, "--member", "nobody"]) == 1
+    assert "expected one of" in capsys.readouterr().err
+    assert main(list(asked)) == 2  # whose?
+    assert main(["explain", "statement"]) == 2
+    assert main(["verify", str(tmp_path / "bill" / "statement.json"), "--data", str(data)]) == 0
+    assert "identical" in capsys.readouterr().out
