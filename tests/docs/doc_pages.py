@@ -1,6 +1,6 @@
 """README and docs as their readers take them: fenced blocks, links, the commands that stand in them.
 
-A block of shell that begins with ```` ```sh test ```` is run by ``test_commands.py``, in the order of the page, in one
+A block of shell that begins with ```` ```sh test ```` is run by ``test_pages.py``, in the order of the page, in one
 shell. What may follow ``test``:
 
 * ``operator``, ``member``, ``officer``: ``$KEY`` is the demo's key of that role, ``$API`` its address;
