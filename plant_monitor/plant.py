@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from plant_monitor.notify import Notify
 from plant_monitor.payload_maps import JsonMapping, SparkplugMapping
 
 FLOW = "flow"
@@ -236,22 +237,6 @@ class Tariff:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
-    """A way to reach people: an apprise URL, resolved from env:NAME or file:PATH if secret."""
-
-    id: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Who is told of what."""
-
-    channels: tuple[Channel, ...] = ()
-    language: str = "zh"  # zh | en | both
-
-
-@dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far an analyser may be from a laboratory value (HJ 355 style): ``absolute`` or ``relative``.
 
@@ -307,7 +292,7 @@ class Plant:
     read_from: str = "journal"  # journal | influxdb
     retention_days: int | None = None  # how long the journal keeps readings; None = for ever
     tariff: Tariff = Tariff()
-    notify: Notify = Notify()
+    notify: Notify = field(default_factory=Notify)
     quality: Quality = Quality()
     standard_units: Mapping[str, str] = field(default_factory=dict, repr=False)  # of parameters known by name
     digest: str = ""  # sha256 of the file's bytes; verdicts and statements name it

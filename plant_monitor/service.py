@@ -231,6 +231,7 @@ class Service:
             ledger=self.ledger,
             evaluation=self.evaluations,
             health=self.health,
+            act=self.desk.act,
             clock=self.clock,
             workbook=workbook,
             member_pdf=render_pdf,

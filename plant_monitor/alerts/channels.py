@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
-from plant_monitor.plant import Channel
+from plant_monitor.notify import Channel
 
 
 def open_senders(

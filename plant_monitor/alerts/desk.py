@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import structlog
 
-from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
-from plant_monitor.alerts.lifecycle import Alert, Change, Exceedance, Span, Transition, assess
-from plant_monitor.alerts.messages import TOLD, message
+from plant_monitor.alerts.deadlines import Trail, due, policy_for
+from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
+from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Span, Transition, assess
+from plant_monitor.alerts.notices import calendar_of, notices
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
@@ -24,6 +25,7 @@ from plant_monitor.plant import Plant
 FIRST_WAIT_MS = 10_000
 LONGEST_WAIT_MS = 3_600_000
 GIVE_UP_MS = 24 * 3_600_000  # news of yesterday helps nobody; the failure stays visible
+TRIES = 3  # of one channel, before the next one of a person is tried
 IDLE_MS = 60_000
 SHORTEST_PAUSE_MS = 1_000
 
@@ -42,7 +44,11 @@ class OwedMessage(Protocol):
     @property
     def transition(self) -> Transition: ...  # noqa: D102
     @property
+    def recipient(self) -> str: ...  # noqa: D102
+    @property
     def channel(self) -> str: ...  # noqa: D102
+    @property
+    def left(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def message(self) -> Message: ...  # noqa: D102
     @property
@@ -57,10 +63,33 @@ class AlertBook(Protocol):
     def record(
         self,
         decide: Callable[[tuple[Alert, ...]], Sequence[Change]],
-        notices: Callable[[Change], Mapping[str, Message]],
+        notices: Callable[[Change, Trail], Sequence[Notice]],
         covered: Span,
     ) -> tuple[Change, ...]:
         """Apply changes and owe their messages in one transaction."""
+        ...
+
+    def pass_time(
+        self,
+        due: Callable[[Alert, Trail], Transition | None],
+        notices: Callable[[Change, Trail], Sequence[Notice]],
+        now_ms: int,
+    ) -> tuple[Change, ...]:
+        """Take the steps that time demands, and owe their messages in one transaction."""
+        ...
+
+    def act(
+        self,
+        alert_id: int,
+        action: Action,
+        *,
+        actor: str,
+        now_ms: int,
+        comment: str = "",
+        assignee: str = "",
+        notices: Callable[[Change, Trail], Sequence[Notice]],
+    ) -> Alert | None:
+        """What a person does, and its messages, in one transaction."""
         ...
 
     def ongoing_since_ms(self) -> int | None:
@@ -81,6 +110,10 @@ class Outbox(Protocol):
 
     def retry(self, delivery_id: int, next_try_ms: int, error: str) -> None:
         """It was not; try again then."""
+        ...
+
+    def fall_back(self, delivery_id: int, left: Sequence[str], now_ms: int, error: str) -> None:
+        """It was not; try the next channel."""
         ...
 
     def give_up(self, delivery_id: int, error: str) -> None:
@@ -115,6 +148,7 @@ class AlertDesk:
 
     def __init__(self, ledger: AlertLedger, senders: Mapping[str, Sender], plant: Plant, clock: Clock) -> None:
         self._ledger, self._senders, self._plant, self._clock = ledger, dict(senders), plant, clock
+        self._calendar = calendar_of(plant)
         self._failing: dict[str, str] = {}  # channel -> why its last message was not taken
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -135,6 +169,41 @@ class AlertDesk:
         if changes:
             self._wake.set()
         return changes
+
+    def act(self, alert_id: int, action: Action, *, actor: str, comment: str = "", assignee: str = "") -> Alert | None:
+        """What a person does with an alert, and word to those whom it concerns; None where there is no such alert.
+
+        Raises
+        ------
+        ActionRefused  the alert's state does not take the action
+        StoreError     nothing was recorded
+        """
+        alert = self._ledger.alerts.act(
+            alert_id,
+            action,
+            actor=actor,
+            now_ms=self._clock.now_ms(),
+            comment=comment,
+            assignee=assignee,
+            notices=self._notices,
+        )
+        self._wake.set()
+        return alert
+
+    def pass_time(self) -> tuple[Change, ...]:
+        """Remind of answers that are due, and tell those above of deadlines that were missed.
+
+        Raises
+        ------
+        StoreError  nothing was recorded; it is done the next time
+        """
+        now_ms = self._clock.now_ms()
+
+        def step(alert: Alert, trail: Trail) -> Transition | None:
+            policy = policy_for(alert, self._plant.notify.policies)
+            return None if policy is None else due(alert, trail, policy, self._calendar, now_ms)
+
+        return self._ledger.alerts.pass_time(step, self._notices, now_ms)
 
     def look_back_ms(self) -> int | None:
         """Where the next evaluation has to begin, so that it sees every ongoing episode whole; None: anywhere."""
@@ -175,15 +244,12 @@ class AlertDesk:
         """Messages by state, and why a channel fails."""
         return {"messages": self._ledger.deliveries.counts(), "failing": dict(self._failing)}
 
-    def _notices(self, change: Change) -> dict[str, Message]:
-        if change.transition not in TOLD:
-            return {}
-        text = message(change.alert, change.transition, self._plant)
-        return dict.fromkeys((channel.id for channel in self._plant.notify.channels), text)
+    def _notices(self, change: Change, trail: Trail) -> tuple[Notice, ...]:
+        return notices(change, trail, self._plant)
 
     def _send(self, owed: OwedMessage) -> bool:
         envelope = Envelope(
-            owed.message, self._plant.id, owed.alert_id, owed.seq, str(owed.transition), owed.created_ms
+            owed.message, self._plant.id, owed.alert_id, owed.seq, str(owed.transition), owed.created_ms, owed.recipient
         )
         try:
             sender = self._senders.get(owed.channel)
@@ -206,7 +272,12 @@ class AlertDesk:
             _log.error("alert channel fails", channel=owed.channel, alert=owed.alert_id, reason=reason)
         self._failing[owed.channel] = reason
         now_ms = self._clock.now_ms()
-        if retry and now_ms - owed.created_ms < GIVE_UP_MS:
+        hopeless = now_ms - owed.created_ms >= GIVE_UP_MS
+        if owed.left and not hopeless and (not retry or owed.attempts >= TRIES):
+            # One that can be tried again stands behind the others: they may all be out of reach for a while.
+            left = (*owed.left, owed.channel) if retry else owed.left
+            self._ledger.deliveries.fall_back(owed.id, left, now_ms, f"{owed.channel}: {reason}")
+        elif retry and not hopeless:
             self._ledger.deliveries.retry(owed.id, now_ms + wait_ms(owed.attempts), reason)
         else:
             self._ledger.deliveries.give_up(owed.id, reason)
@@ -218,6 +289,7 @@ class AlertDesk:
             now_ms = self._clock.now_ms()
             due_ms: int | None = None
             try:
+                self.pass_time()
                 self.deliver_due()
                 due_ms = self._ledger.deliveries.next_due_ms()
                 if not reachable:

@@ -18,6 +18,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that is owed: to a person by their channels in order, or (``recipient`` empty) to one channel."""
+
+    recipient: str
+    channels: tuple[str, ...]
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A message with what makes it unmistakable: the same step of the same alert has the same name for ever."""
 
@@ -27,12 +36,14 @@ class Envelope:
     seq: int
     transition: str
     time_ms: int  # when the step was recorded
+    recipient: str = ""  # the id of a person; empty where the channel alone is told
 
     @property
     def name(self) -> str:
-        """Sorts by time: ``20261001T003000Z-xieqiao-000012-01-opened``."""
+        """Sorts by time: ``20261001T003000Z-xieqiao-000012-01-opened``, and the recipient's id where there is one."""
         stamp = datetime.fromtimestamp(self.time_ms // 1000, UTC)
-        return f"{stamp:%Y%m%dT%H%M%SZ}-{self.plant}-{self.alert_id:06d}-{self.seq:02d}-{self.transition}"
+        name = f"{stamp:%Y%m%dT%H%M%SZ}-{self.plant}-{self.alert_id:06d}-{self.seq:02d}-{self.transition}"
+        return f"{name}-{self.recipient}" if self.recipient else name
 
 
 class NotSent(PlantMonitorError):

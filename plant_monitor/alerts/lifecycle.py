@@ -45,13 +45,16 @@ class Action(StrEnum):
 
 
 class Transition(StrEnum):
-    """What happened to an alert: the first five by the facts, the others by a person."""
+    """What happened to an alert: the first five by the facts, the next three by time, the others by a person."""
 
     OPENED = "opened"
     GREW = "grew"  # more windows, a worse peak, a corrected number
     RESUMED = "resumed"  # over, and exceeded again
     OVER = "over"
     WITHDRAWN = "withdrawn"  # corrected data show no exceedance any more
+    UNACKNOWLEDGED = "unacknowledged"  # nobody took notice in time
+    REMINDED = "reminded"  # the answer is due soon
+    OVERDUE = "overdue"  # it was due
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"
     REPLIED = "replied"
@@ -198,11 +201,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an evaluation does to one alert: the alert afterwards, and the name of the step."""
+    """What happens to one alert: the alert afterwards, the name of the step, and who said what with it.
+
+    ``actor`` is empty where the facts or time made the step.
+    """
 
     transition: Transition
     alert: Alert
     time_ms: int
+    actor: str = ""
+    comment: str = ""
 
 
 def severity(episode: Exceedance) -> float:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from plant_monitor.alerts.deadlines import Deadlines
 from plant_monitor.alerts.envelope import Message
-from plant_monitor.alerts.lifecycle import Alert, Exceedance, Transition
+from plant_monitor.alerts.lifecycle import Change, Exceedance, Transition
 from plant_monitor.plant import Limit, LimitSet, Name, Plant, Statistic
 from plant_monitor.windows import local_day
 
 # The steps that people are told of. That an alert grew is in its trail; telling each hour would be noise.
-TOLD = frozenset({Transition.OPENED, Transition.RESUMED, Transition.OVER, Transition.WITHDRAWN})
+# Nor is what people do to those who did it; an acknowledgement and a close speak for themselves.
+TOLD = frozenset(Transition) - {Transition.GREW, Transition.ACKNOWLEDGED, Transition.CLOSED}
 
 
 PARAMETERS: dict[str, Name] = {
@@ -38,6 +40,12 @@ _HEADLINES = {
     Transition.RESUMED: Name("再次超标", "EXCEEDED AGAIN"),
     Transition.OVER: Name("超标结束", "OVER"),
     Transition.WITHDRAWN: Name("超标撤销", "WITHDRAWN"),
+    Transition.UNACKNOWLEDGED: Name("无人确认", "NOT ACKNOWLEDGED"),
+    Transition.REMINDED: Name("催办", "ANSWER DUE SOON"),
+    Transition.OVERDUE: Name("逾期未答复", "ANSWER OVERDUE"),
+    Transition.ASSIGNED: Name("交办", "ASSIGNED"),
+    Transition.REPLIED: Name("已答复", "ANSWERED"),
+    Transition.REOPENED: Name("不满意退回", "NOT SATISFIED"),
 }
 
 _STATISTICS = {
@@ -49,10 +57,10 @@ _STATISTICS = {
 }
 
 
-def message(alert: Alert, transition: Transition, plant: Plant) -> Message:
-    """The message about a step of an alert, in the plant's language (``notify.language``: zh, en, both)."""
-    languages = ("zh", "en") if plant.notify.language == "both" else (plant.notify.language,)
-    facts = _Facts(alert, transition, plant)
+def message(change: Change, plant: Plant, language: str, until: Deadlines | None = None) -> Message:
+    """The message about a step of an alert, in a language (zh, en, both); ``until``: the alert's deadlines."""
+    languages = ("zh", "en") if language == "both" else (language,)
+    facts = _Facts(change, plant, until)
     titles = [facts.zh_title() if x == "zh" else facts.en_title() for x in languages]
     bodies = [facts.zh_body() if x == "zh" else facts.en_body() for x in languages]
     return Message(" / ".join(titles), "\n\n".join(bodies))
@@ -71,7 +79,9 @@ def number(value: float, other: float | None = None) -> str:
 class _Facts:
     """What both languages say."""
 
-    def __init__(self, alert: Alert, transition: Transition, plant: Plant) -> None:
+    def __init__(self, change: Change, plant: Plant, until: Deadlines | None) -> None:
+        alert, transition = change.alert, change.transition
+        self.change, self.until = change, until
         self.alert, self.transition, self.plant = alert, transition, plant
         self.worst = alert.worst
         self.headline = _HEADLINES.get(transition, Name(str(transition), str(transition)))
@@ -115,7 +125,8 @@ class _Facts:
             f"开始:{self._time(self.alert.since_ms)}",
             f"状态:{status}",
         ]
-        return "\n".join([*lines, *self._number("编号:")])
+        said = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明")
+        return "\n".join([*lines, *self._case(said, ":"), *self._number("编号:")])
 
     def en_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f" ({number(self.worst.peak_ratio, 1.0)} times)"
@@ -134,7 +145,21 @@ class _Facts:
             f"Since: {self._time(self.alert.since_ms)}",
             f"Status: {status}",
         ]
-        return "\n".join([*lines, *self._number("Alert: ")])
+        said = ("Answer by", " (official holidays not known yet: counted by weekdays)", "For", "Said")
+        return "\n".join([*lines, *self._case(said, ": "), *self._number("Alert: ")])
+
+    def _case(self, words: tuple[str, str, str, str], colon: str) -> list[str]:
+        """Until when somebody has to answer, who, and what was said with the step."""
+        answer_by, uncertain, assignee, said = words
+        lines = []
+        if self.until is not None and self.until.answer_ms is not None:
+            certain = "" if self.until.certain else uncertain
+            lines.append(f"{answer_by}{colon}{self._time(self.until.answer_ms)}{certain}")
+        if self.alert.assignee:
+            lines.append(f"{assignee}{colon}{self.alert.assignee}")
+        if self.change.comment:
+            lines.append(f"{said}{colon}{self.change.comment}")
+        return lines
 
     def _number(self, label: str) -> list[str]:
         return [f"{label}#{self.alert.id}"] if self.alert.id else []

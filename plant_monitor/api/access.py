@@ -18,6 +18,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from plant_monitor.alerts.lifecycle import Action
 from plant_monitor.api.errors import ApiError, not_found
 from plant_monitor.plant import FLOW, LimitSet, Member, Plant, Point
 
@@ -131,15 +132,21 @@ class Viewer:
         """True where the alerts of a point are open to the viewer."""
         return self.alert_points is None or point_id in self.alert_points
 
-    def require_to_act(self) -> None:
-        """403 for who may read alerts and not treat them."""
-        if self.role is ViewerRole.MEMBER:
-            raise ApiError(403, "forbidden", "a member's key may not treat alerts")
+    def require_to_act(self, action: Action, assignee: str) -> None:
+        """403 for who may read an alert and not do this with it: a member only answers what was handed to it."""
+        answers = action is Action.REPLY and assignee == self.member_id
+        if self.role is ViewerRole.MEMBER and not answers:
+            raise ApiError(403, "forbidden", "a member's key may only reply, to an alert that was assigned to it")
 
     def require_to_enter(self) -> None:
         """403 for who may not enter data."""
         if self.role not in (ViewerRole.OPERATOR, ViewerRole.ADMIN):
             raise ApiError(403, "forbidden", "entering data needs the key of an operator or admin")
+
+    def assignee_shown(self, assignee: str) -> str:
+        """To whom an alert is handed; a member reads of persons their role alone."""
+        person = next((p for p in self.plant.notify.people if p.id == assignee), None)
+        return assignee if self.sees_names or person is None else person.role
 
     @property
     def sees_names(self) -> bool:

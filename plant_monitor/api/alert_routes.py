@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from plant_monitor.alerts.deadlines import deadlines, policy_for
 from plant_monitor.alerts.lifecycle import Action, Alert, Exceedance, State
+from plant_monitor.alerts.notices import calendar_of
 from plant_monitor.api.access import Viewer, current_viewer
-from plant_monitor.api.errors import not_found
+from plant_monitor.api.errors import ApiError, not_found
 from plant_monitor.api.paging import decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery, RangeQuery, read_range
 from plant_monitor.api.schemas import AlertDetail, AlertView, Page
 from plant_monitor.api.services import ApiServices, StoredDelivery, StoredEvent
+from plant_monitor.plant import Plant
 from plant_monitor.windows import rfc3339
 
 MAX_DAYS = 366 * 20  # a look-up by index: any range
@@ -37,6 +41,7 @@ class ActionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     comment: str = Field("", max_length=4000)
+    assignee: str = Field("", max_length=128, description="to whom it is handed (assign alone)")
 
 
 def alert_routes(services: ApiServices) -> APIRouter:
@@ -50,20 +55,38 @@ def alert_routes(services: ApiServices) -> APIRouter:
             raise not_found("alert", alert_id, "path.alert")
         return alert
 
+    def shown(alert: Alert, viewer: Viewer) -> dict[str, Any]:
+        return {**_alert(alert, zone), "assignee": viewer.assignee_shown(alert.assignee)}
+
     def detail(alert: Alert, viewer: Viewer) -> dict[str, Any]:
         sent = services.ledger.deliveries.find(alert_id=alert.id, limit=1000) if viewer.sees_service else None
+        events = log.events(alert.id)
         return {
-            **_alert(alert, zone),
+            **shown(alert, viewer),
+            "deadlines": _deadlines(alert, events, services.plant),
             "episodes": [_episode(e, zone) for e in alert.episodes],
-            "events": [_event(e, zone, viewer) for e in log.events(alert.id)],
+            "events": [_event(e, zone, viewer) for e in events],
             "deliveries": None if sent is None else [_delivery(d, zone) for d in reversed(sent)],
         }
+
+    def check_said(action: Action, said: ActionBody, alert: Alert) -> None:
+        """422 for a step without what it has to say."""
+        if action is Action.ASSIGN:
+            point = services.plant.point_by_id.get(alert.point)
+            owner = [point.member] if point is not None and point.member else []
+            known = ["operator", *owner, *(p.id for p in services.plant.notify.people)]
+            if said.assignee not in known:
+                raise ApiError(422, "invalid", f"expected one of: {', '.join(known)}", "body.assignee")
+        elif said.assignee:
+            raise ApiError(422, "invalid", "only assign hands an alert to somebody", "body.assignee")
+        if action in (Action.REPLY, Action.REOPEN) and not said.comment.strip():
+            raise ApiError(422, "invalid", f"{action} needs a comment", "body.comment")
 
     @router.get("/alerts", response_model=Page[AlertView])
     def get_alerts(query: Annotated[AlertQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Alerts, the newest first. `state=open` are those that nobody has acknowledged yet."""
-        shown = [(p.id, s.parameter) for p in viewer.own_points for s in p.series]
-        viewer.check_filters(shown, query.point, query.parameter, query.limit_set)
+        series = [(p.id, s.parameter) for p in viewer.own_points for s in p.series]
+        viewer.check_filters(series, query.point, query.parameter, query.limit_set)
         before = None if query.cursor is None else int(decode_cursor(query.cursor, int)[0])
         span = None
         if query.from_ is not None or query.to is not None:
@@ -86,7 +109,7 @@ def alert_routes(services: ApiServices) -> APIRouter:
         items = found[: query.limit]
         more = len(found) > query.limit
         return {
-            "items": [_alert(a, zone) for a in items],
+            "items": [shown(a, viewer) for a in items],
             "next": encode_cursor((items[-1].id,)) if more else None,
         }
 
@@ -98,21 +121,38 @@ def alert_routes(services: ApiServices) -> APIRouter:
     @router.post("/alerts/{alert}/{action}", response_model=AlertDetail)
     def post_action(
         alert: AlertId,
-        action: Literal["acknowledge", "close"],
+        action: Literal["acknowledge", "assign", "reply", "close", "reopen"],
         viewer: Annotated[Viewer, Depends(current_viewer)],
         body: ActionBody | None = None,
     ) -> Any:
-        """Acknowledge or close an alert. One that goes on after it was closed opens a new alert."""
-        visible(alert, viewer)
-        viewer.require_to_act()
-        comment = "" if body is None else body.comment
-        now_ms = services.clock.now_ms()
-        done = log.act(alert, Action(action), actor=viewer.actor, now_ms=now_ms, comment=comment)
+        """Acknowledge an alert, assign it, reply to it, close it, or reopen it because the answer does not satisfy.
+
+        `assign` needs an `assignee`: the id of a person in plant.yaml, of the company whose outfall it is, or
+        `operator`. A member's key may reply to what was assigned to it. An exceedance that goes on after its alert
+        was closed opens a new one.
+        """
+        step, said = Action(action), body or ActionBody()
+        before = visible(alert, viewer)
+        viewer.require_to_act(step, before.assignee)
+        check_said(step, said, before)
+        done = services.act(alert, step, actor=viewer.actor, comment=said.comment, assignee=said.assignee)
         if done is None:
             raise not_found("alert", alert, "path.alert")
         return detail(done, viewer)
 
     return router
+
+
+def _deadlines(alert: Alert, events: Sequence[StoredEvent], plant: Plant) -> dict[str, Any] | None:
+    policy = policy_for(alert, plant.notify.policies)
+    if policy is None:
+        return None
+    at = deadlines(alert, [(e.transition, e.time_ms) for e in events], policy, calendar_of(plant))
+    return {
+        "acknowledge_by": None if at.acknowledge_ms is None else rfc3339(at.acknowledge_ms, plant.zone),
+        "answer_by": None if at.answer_ms is None else rfc3339(at.answer_ms, plant.zone),
+        "certain": at.certain,
+    }
 
 
 def _alert(alert: Alert, zone: Any) -> dict[str, Any]:
@@ -166,6 +206,7 @@ def _delivery(delivery: StoredDelivery, zone: Any) -> dict[str, Any]:
     pending = delivery.state == "pending"
     return {
         "transition": str(delivery.transition),
+        "recipient": delivery.recipient,
         "channel": delivery.channel,
         "state": str(delivery.state),
         "attempts": delivery.attempts,

@@ -293,6 +293,7 @@ class DeliveryView(BaseModel):
     """A message and how far it has come."""
 
     transition: str
+    recipient: str
     channel: str
     state: str
     attempts: int
@@ -302,8 +303,21 @@ class DeliveryView(BaseModel):
     error: str
 
 
+class DeadlinesView(BaseModel):
+    """Until when somebody has to do what; null: nothing is asked, or it has been done.
+
+    ``certain`` is false where the official list of holidays does not reach yet: then weekdays count.
+    """
+
+    acknowledge_by: str | None
+    answer_by: str | None
+    certain: bool
+
+
 class AlertDetail(AlertView):
     """An alert with all that belongs to it."""
+
+    deadlines: DeadlinesView | None
 
     episodes: list[EpisodeView]
     events: list[EventView]

@@ -58,6 +58,8 @@ class StoredDelivery(Protocol):
     @property
     def transition(self) -> Transition: ...
     @property
+    def recipient(self) -> str: ...
+    @property
     def channel(self) -> str: ...
     @property
     def state(self) -> str: ...
@@ -96,8 +98,13 @@ class Alerts(Protocol):
         before_id: int | None = None,
         limit: int = 100,
     ) -> Sequence[Alert]: ...
-    def act(
-        self, alert_id: int, action: Action, *, actor: str, now_ms: int, comment: str = "", assignee: str = ""
+
+
+class Act(Protocol):
+    """What a person does with an alert; None where there is no such alert."""
+
+    def __call__(
+        self, alert_id: int, action: Action, *, actor: str, comment: str = "", assignee: str = ""
     ) -> Alert | None: ...
 
 
@@ -247,6 +254,7 @@ class ApiServices:
     ledger: ApiLedger
     evaluation: Callable[[date, date], Evaluation]
     health: Callable[[], Mapping[str, Any]]
+    act: Act
     clock: Clock = field(default_factory=SystemClock)
     registry: CollectorRegistry | None = None
     requests_per_s: float = 20.0

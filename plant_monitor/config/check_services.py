@@ -1,17 +1,12 @@
-"""Tariff, store and channels: what they name exists, and no secret stands in the file."""
+"""Tariff and store: what they name exists, and no secret stands in the file."""
 
 from __future__ import annotations
 
-import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from plant_monitor import units
 from plant_monitor.config.draft import Draft, sound_unit
 from plant_monitor.config.shape import Loc
-
-# Apprise schemes whose address itself is no key: all others only from env:NAME or file:PATH.
-_OPEN_SCHEMES = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "syslog", "mailto", "mailtos", "dbus"})
-_SECRET_WORDS = re.compile(r"pass|token|secret|key|sign", re.IGNORECASE)
 
 
 def check_tariff(draft: Draft) -> None:
@@ -53,39 +48,9 @@ def check_store(draft: Draft) -> None:
         draft.report((*loc, "username"), "a password without username", "both")
 
 
-def check_notify(draft: Draft) -> None:
-    """Channels."""
-    draft.once("notify.channels", "each channel once")
-    for i, channel in enumerate(draft.file.notify.channels):
-        loc: Loc = ("notify", "channels", i, "url")
-        scheme, _, rest = channel.url.partition(":")
-        if scheme in ("console", "env", "file", "folder"):
-            if (scheme == "console") == bool(rest.strip()):
-                draft.report(loc, repr(channel.url), "console:, folder:PATH, env:NAME or file:PATH")
-        elif "://" not in channel.url:
-            draft.report(loc, _without_secret(channel.url), "console:, folder:PATH, or an Apprise URL")
-        elif _holds_secret(channel.url):
-            expected = "env:NAME or file:PATH that holds the address (a secret never stands in the file itself)"
-            draft.report(loc, f"an address of the kind {scheme}: with its secret", expected)
-
-
 def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _holds_secret(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        secret_keys = [key for key, _ in parse_qsl(parts.query, keep_blank_values=True) if _SECRET_WORDS.search(key)]
-        return parts.scheme not in _OPEN_SCHEMES or parts.password is not None or bool(secret_keys)
-    except ValueError:
-        return True
-
-
-def _without_secret(url: str) -> str:
-    """An address that is none, short enough to tell and too short to give a key away."""
-    return repr(url if len(url) <= 12 else url[:8] + "…")

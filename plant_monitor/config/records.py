@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from plant_monitor.config.check_limits import statistic_of
 from plant_monitor.config.draft import unit_of
 from plant_monitor.config.mqtt_record import mqtt_record
 from plant_monitor.config.mqtt_schema import MqttSection
+from plant_monitor.config.notify_record import notify_record
 from plant_monitor.config.parameters import DEFAULT_UNITS
 from plant_monitor.config.quality import quality_record, shipped_quality
 from plant_monitor.config.schema import (
@@ -28,7 +29,6 @@ from plant_monitor.config.schema import (
 )
 from plant_monitor.plant import (
     FLOW,
-    Channel,
     InfluxSettings,
     Limit,
     LimitSet,
@@ -36,7 +36,6 @@ from plant_monitor.plant import (
     ModbusDevice,
     MqttStation,
     Name,
-    Notify,
     Plant,
     Point,
     RegisterFraction,
@@ -76,7 +75,7 @@ def plant_record(
         read_from=file.store.read_from,
         retention_days=file.store.retention,
         tariff=_tariff(file.tariff),
-        notify=Notify(_channels(file, secret), file.notify.language),
+        notify=notify_record(file.notify, secret),
         quality=quality_record(file.quality, shipped_quality()),
         standard_units=DEFAULT_UNITS,
         digest=digest,
@@ -188,10 +187,3 @@ def _tariff(tariff: TariffSection) -> Tariff:
         unmetered_difference=tariff.unmetered_difference,
         difference_tolerance=tariff.difference_tolerance,
     )
-
-
-def _channels(file: PlantFile, secret: Secret) -> tuple[Channel, ...]:
-    found: Iterable[tuple[str, str | None]] = (
-        (c.id, secret(c.url) if c.url.startswith(("env:", "file:")) else c.url) for c in file.notify.channels
-    )
-    return tuple(Channel(id_, url) for id_, url in found if url is not None)

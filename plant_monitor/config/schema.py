@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from plant_monitor.config.mqtt_schema import MqttSection
+from plant_monitor.config.notify_schema import NotifySection
 from plant_monitor.config.scalars import (
     Day,
     Duration,
@@ -232,20 +233,6 @@ class TariffSection(Section):
     difference_tolerance: Share | None = Field(
         None, description="part of the inlet, 0 to 1; a larger difference, either way, blocks the issue of a bill"
     )
-
-
-class ChannelSection(Section):
-    """A way to reach people."""
-
-    id: Id = Field(description="short name of the channel")
-    url: Plain = Field(description="console:, folder:PATH, an Apprise URL, or env:NAME / file:PATH that holds one")
-
-
-class NotifySection(Section):
-    """Who is told of what."""
-
-    channels: list[ChannelSection] = Field([], description="ways to reach people; each gets every message")
-    language: Literal["zh", "en", "both"] = Field("zh", description="language of the messages")
 
 
 class TransmissionSection(Section):

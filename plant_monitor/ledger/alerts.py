@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
-from plant_monitor.alerts.envelope import Message
+from plant_monitor.alerts.deadlines import Trail
+from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import (
     Action,
     ActionRefused,
@@ -31,9 +32,11 @@ from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import owe
 from plant_monitor.ledger.tables import alert_events, alerts
 
-# The alert after the change -> the messages that follow, by channel.
-Notices = Callable[[Change], Mapping[str, Message]]
+# The change and the alert's trail, itself included -> the messages that follow.
+Notices = Callable[[Change, Trail], Sequence[Notice]]
 Decide = Callable[[tuple[Alert, ...]], Sequence[Change]]
+# An alert that is not closed and its trail -> the step that time makes it take, or None.
+Due = Callable[[Alert, Trail], Transition | None]
 
 _DONE = {
     Action.ACKNOWLEDGE: Transition.ACKNOWLEDGED,
@@ -72,16 +75,29 @@ class AlertLog:
         with self._database.write() as connection:
             changes = []
             for change in decide(_known(connection, covered)):
-                alert, seq = _store(connection, change)
-                stored = replace(change, alert=alert)
-                owe(connection, alert.id, seq, change.transition, notices(stored), change.time_ms)
-                changes.append(stored)
+                changes.append(_store(connection, change, notices))
         return tuple(changes)
 
+    def pass_time(self, due: Due, notices: Notices, now_ms: int) -> tuple[Change, ...]:
+        """Take the steps that are ``due`` by now, and owe their messages: all or nothing."""
+        with self._database.read() as connection:  # most of the time nothing is due, and a write would wait
+            if not _due(connection, due, now_ms):
+                return ()
+        with self._database.write() as connection:
+            return tuple(_store(connection, change, notices) for change in _due(connection, due, now_ms))
+
     def act(
-        self, alert_id: int, action: Action, *, actor: str, now_ms: int, comment: str = "", assignee: str = ""
+        self,
+        alert_id: int,
+        action: Action,
+        *,
+        actor: str,
+        now_ms: int,
+        comment: str = "",
+        assignee: str = "",
+        notices: Notices = lambda _change, _trail: (),
     ) -> Alert | None:
-        """What a person does with an alert; None where there is no such alert.
+        """What a person does with an alert, and the messages it causes; None where there is no such alert.
 
         Raises
         ------
@@ -96,8 +112,7 @@ class AlertLog:
             if before.state is State.CLOSED and (other := _open_id(connection, before)) is not None:
                 raise ActionRefused(before.state, action, f"alert #{other} of the same kind and place is open")
             alert = replace(before, state=state, assignee=assignee or before.assignee)
-            _update(connection, alert, now_ms)
-            _add_event(connection, alert, _DONE[action], now_ms, actor, comment)
+            _store(connection, Change(_DONE[action], alert, now_ms, actor, comment), notices)
             note(connection, now_ms, actor, f"alert.{action}", str(alert_id))
         return alert
 
@@ -204,7 +219,21 @@ def _open_id(connection: Connection, alert: Alert) -> int | None:
 _KEY = ("kind", "point", "parameter", "limit_set")
 
 
-def _store(connection: Connection, change: Change) -> tuple[Alert, int]:
+def _due(connection: Connection, due: Due, now_ms: int) -> list[Change]:
+    query = select(alerts).where(alerts.c.state != State.CLOSED).order_by(alerts.c.id)
+    waiting = [_alert(row) for row in connection.execute(query)]
+    steps = ((alert, due(alert, _trail(connection, alert.id))) for alert in waiting)
+    return [Change(step, alert, now_ms) for alert, step in steps if step is not None]
+
+
+def _trail(connection: Connection, alert_id: int) -> list[tuple[Transition, int]]:
+    columns = alert_events.c.transition, alert_events.c.time_ms
+    query = select(*columns).where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.seq)
+    return [(Transition(what), time_ms) for what, time_ms in connection.execute(query)]
+
+
+def _store(connection: Connection, change: Change, notices: Notices) -> Change:
+    """Keep the alert as it is now, its event, and the messages owed; the change with the id of a new alert."""
     alert = change.alert
     if alert.id:
         _update(connection, alert, change.time_ms)
@@ -212,25 +241,28 @@ def _store(connection: Connection, change: Change) -> tuple[Alert, int]:
         row = {**_columns(alert), "opened_ms": alert.opened_ms, "changed_ms": change.time_ms}
         new_id = connection.execute(insert(alerts).values(**row).returning(alerts.c.id)).scalar_one()
         alert = replace(alert, id=new_id)
-    return alert, _add_event(connection, alert, change.transition, change.time_ms)
+    stored = replace(change, alert=alert)
+    seq = _add_event(connection, stored)
+    owed = notices(stored, _trail(connection, alert.id))
+    owe(connection, alert.id, seq, change.transition, owed, change.time_ms)
+    return stored
 
 
 def _update(connection: Connection, alert: Alert, now_ms: int) -> None:
     connection.execute(update(alerts).where(alerts.c.id == alert.id).values(**_columns(alert), changed_ms=now_ms))
 
 
-def _add_event(
-    connection: Connection, alert: Alert, transition: Transition, now_ms: int, actor: str = "", comment: str = ""
-) -> int:
+def _add_event(connection: Connection, change: Change) -> int:
+    alert = change.alert
     of_alert = select(func.coalesce(func.max(alert_events.c.seq), 0)).where(alert_events.c.alert_id == alert.id)
     seq: int = connection.execute(of_alert).scalar_one() + 1
     row = {
         "alert_id": alert.id,
         "seq": seq,
-        "time_ms": now_ms,
-        "transition": str(transition),
-        "actor": actor,
-        "comment": comment,
+        "time_ms": change.time_ms,
+        "transition": str(change.transition),
+        "actor": change.actor,
+        "comment": change.comment,
         "snapshot": {"state": str(alert.state), **_numbers(alert)},
     }
     connection.execute(insert(alert_events).values(**row))

@@ -1,4 +1,4 @@
-"""Who has been told what: one row per (alert, step, channel), its own record beside the alert.
+"""Who has been told what: one row per (alert, step, person or channel), its own record beside the alert.
 
 A row is written in the transaction of the step it tells, so a crash loses none; it is claimed before the
 message goes out and settled afterwards. A crash between sending and settling leaves the claim, which runs
@@ -8,14 +8,14 @@ its name (a folder).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
-from plant_monitor.alerts.envelope import Message
+from plant_monitor.alerts.envelope import Message, Notice
 from plant_monitor.alerts.lifecycle import Transition
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.tables import deliveries
@@ -36,13 +36,18 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message to one channel. ``attempts`` counts the claims, also one that a crash cut short."""
+    """One message to one channel. ``attempts`` counts the claims, also one that a crash cut short.
+
+    To a person it goes by ``channel``, and should that not take it, by those that are ``left``.
+    """
 
     id: int
     alert_id: int
     seq: int
     transition: Transition
+    recipient: str
     channel: str
+    left: tuple[str, ...]
     message: Message
     state: DeliveryState
     attempts: int
@@ -53,13 +58,14 @@ class Delivery:
 
 
 _earlier = deliveries.alias()
-# Pending, and no earlier step of the same alert still on its way to the same channel.
+# Pending, and no earlier step of the same alert still on its way to the same person or channel.
 _NEXT = and_(
     deliveries.c.state == DeliveryState.PENDING,
     ~select(_earlier.c.id)
     .where(
         _earlier.c.alert_id == deliveries.c.alert_id,
-        _earlier.c.channel == deliveries.c.channel,
+        _earlier.c.recipient == deliveries.c.recipient,
+        or_(deliveries.c.recipient != "", _earlier.c.channel == deliveries.c.channel),
         _earlier.c.seq < deliveries.c.seq,
         _earlier.c.state == DeliveryState.PENDING,
     )
@@ -103,6 +109,11 @@ class DeliveryLog:
     def retry(self, delivery_id: int, next_try_ms: int, error: str) -> None:
         """The message did not go out; it is tried again at ``next_try_ms``."""
         self._settle(delivery_id, next_try_ms=next_try_ms, error=error)
+
+    def fall_back(self, delivery_id: int, left: Sequence[str], now_ms: int, error: str) -> None:
+        """The message did not go out; it is tried now by the first of the channels ``left``."""
+        values = {"channel": left[0], "left_channels": list(left[1:]), "attempts": 0}
+        self._settle(delivery_id, **values, next_try_ms=now_ms, error=error)
 
     def give_up(self, delivery_id: int, error: str) -> None:
         """The message did not go out and is not tried again."""
@@ -150,18 +161,20 @@ def owe(
     alert_id: int,
     seq: int,
     transition: Transition,
-    messages: Mapping[str, Message],
+    notices: Sequence[Notice],
     now_ms: int,
 ) -> None:
-    """Write down the messages of a step, by channel, within the transaction of the step itself."""
-    for channel, message in messages.items():
+    """Write down the messages of a step, within the transaction of the step itself."""
+    for notice in notices:
         row = {
             "alert_id": alert_id,
             "seq": seq,
             "transition": str(transition),
-            "channel": channel,
-            "title": message.title,
-            "body": message.body,
+            "recipient": notice.recipient,
+            "channel": notice.channels[0],
+            "left_channels": list(notice.channels[1:]),
+            "title": notice.message.title,
+            "body": notice.message.body,
             "state": str(DeliveryState.PENDING),
             "attempts": 0,
             "created_ms": now_ms,
@@ -182,7 +195,9 @@ def _delivery(row: Row[Any]) -> Delivery:
         row.alert_id,
         row.seq,
         Transition(row.transition),
+        row.recipient,
         row.channel,
+        tuple(row.left_channels),
         Message(row.title, row.body),
         DeliveryState(row.state),
         row.attempts,

@@ -82,7 +82,9 @@ deliveries = Table(
     Column("alert_id", Integer, nullable=False),
     Column("seq", Integer, nullable=False),  # the alert's event that is told
     Column("transition", String(16), nullable=False),
+    Column("recipient", String(128), nullable=False),  # the id of a person; empty = the channel alone
     Column("channel", String(128), nullable=False),
+    Column("left_channels", JSON, nullable=False),  # those to try after it, in order
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("state", String(16), nullable=False),  # pending | sent | failed
@@ -91,7 +93,7 @@ deliveries = Table(
     Column("next_try_ms", BigInteger, nullable=False),
     Column("sent_ms", BigInteger),
     Column("error", Text, nullable=False),
-    UniqueConstraint("alert_id", "seq", "channel", name="deliveries_once"),
+    UniqueConstraint("alert_id", "seq", "recipient", "channel", name="deliveries_once"),
     Index("deliveries_due", "state", "next_try_ms"),
     sqlite_autoincrement=True,
 )

@@ -7,13 +7,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from plant_monitor.alerts.lifecycle import Exceedance
+from plant_monitor.notify import Channel, Notify
 from plant_monitor.plant import (
-    Channel,
     Limit,
     LimitSet,
     Member,
     Name,
-    Notify,
     Plant,
     Point,
     Role,
@@ -26,7 +25,7 @@ DAY = 24 * HOUR
 OCT_1 = int(datetime(2026, 9, 30, 16, tzinfo=UTC).timestamp()) * 1000  # 2026-10-01 00:00 at the plant
 
 
-def make_plant(language: str = "zh", channels: tuple[Channel, ...] = ()) -> Plant:
+def make_plant(language: str = "zh", channels: tuple[Channel, ...] = (), notify: Notify | None = None) -> Plant:
     intake = LimitSet(
         "xieqiao-intake",
         Name("纳管协议", "Intake agreement"),
@@ -56,7 +55,7 @@ def make_plant(language: str = "zh", channels: tuple[Channel, ...] = ()) -> Plan
             ),
         ),
         limit_sets=(intake,),
-        notify=Notify(channels, language),
+        notify=notify or Notify(channels, language),
     )
 
 

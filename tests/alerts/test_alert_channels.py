@@ -14,7 +14,7 @@ from servers import free_port
 
 from plant_monitor.alerts.channels import channel_problem, open_senders
 from plant_monitor.alerts.envelope import Envelope, Message, NotSent
-from plant_monitor.plant import Channel
+from plant_monitor.notify import Channel
 
 LETTER = Envelope(Message("【超标】 [50] mg/L", "body\nline"), "xieqiao", 12, 1, "opened", 1_790_000_000_000)
 NAME = "20260921T141320Z-xieqiao-000012-01-opened.txt"

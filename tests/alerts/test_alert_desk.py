@@ -23,7 +23,7 @@ from plant_monitor.clock import ManualClock
 from plant_monitor.ledger import Ledger
 from plant_monitor.ledger import deliveries as ledger_deliveries
 from plant_monitor.ledger.deliveries import CLAIM_MS
-from plant_monitor.plant import Channel
+from plant_monitor.notify import Channel
 
 NOW = OCT_1 + 2 * DAY
 COVERED = Span(OCT_1 - DAY, NOW)
@@ -218,7 +218,7 @@ KILLED = """
     from plant_monitor.alerts.lifecycle import Span
     from plant_monitor.clock import ManualClock
     from plant_monitor.ledger import Ledger
-    from plant_monitor.plant import Channel
+    from plant_monitor.notify import Channel
 
     channel = Channel("folder", "folder:out")
     folder = open_senders([channel], base=Path({base!r}))["folder"]

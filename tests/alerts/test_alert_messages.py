@@ -7,8 +7,14 @@ from dataclasses import replace
 import pytest
 from alerts.alert_plant import cod_day, make_plant, ph_hours
 
-from plant_monitor.alerts.lifecycle import Alert, Exceedance, Kind, Transition
+from plant_monitor.alerts.envelope import Message
+from plant_monitor.alerts.lifecycle import Alert, Change, Exceedance, Kind, Transition
 from plant_monitor.alerts.messages import TOLD, message, number
+from plant_monitor.plant import Plant
+
+
+def told(alert: Alert, transition: Transition, plant: Plant) -> Message:
+    return message(Change(transition, alert, 0), plant, plant.notify.language)
 
 
 def alert(*episodes: Exceedance, number: int = 12) -> Alert:
@@ -18,7 +24,7 @@ def alert(*episodes: Exceedance, number: int = 12) -> Alert:
 
 
 def test_an_exceedance_that_goes_on_in_chinese() -> None:
-    text = message(alert(cod_day(days=2)), Transition.OPENED, make_plant("zh"))
+    text = told(alert(cod_day(days=2)), Transition.OPENED, make_plant("zh"))
     assert text.title == "【超标】神农排放口 化学需氧量日均值 4313 mg/L > 4000 mg/L"
     assert text.body.splitlines() == [
         "地点:神农排放口(shennong-outfall),海宁市洁净污水处理有限公司",
@@ -32,7 +38,7 @@ def test_an_exceedance_that_goes_on_in_chinese() -> None:
 
 
 def test_a_low_ph_that_is_over_in_english() -> None:
-    text = message(alert(ph_hours()), Transition.OVER, make_plant("en"))
+    text = told(alert(ph_hours()), Transition.OVER, make_plant("en"))
     assert text.title == "[OVER] Shennong outfall: pH, hourly median 4.21 < 4.5"
     assert text.body.splitlines() == [
         "Where: Shennong outfall (shennong-outfall), Jiejing shared wastewater plant",
@@ -46,7 +52,7 @@ def test_a_low_ph_that_is_over_in_english() -> None:
 
 
 def test_both_languages_and_one_day() -> None:
-    text = message(alert(cod_day(ongoing=False)), Transition.RESUMED, make_plant("both"))
+    text = told(alert(cod_day(ongoing=False)), Transition.RESUMED, make_plant("both"))
     zh, en = text.title.split(" / ")
     assert zh.startswith("【再次超标】")
     assert en.startswith("[EXCEEDED AGAIN]")
@@ -56,13 +62,13 @@ def test_both_languages_and_one_day() -> None:
 
 def test_a_withdrawn_exceedance_says_what_had_been_reported() -> None:
     gone = alert(replace(cod_day(), withdrawn=True, ongoing=False))
-    assert "数据更正后,不再超标" in message(gone, Transition.WITHDRAWN, make_plant("zh")).body
-    assert message(gone, Transition.WITHDRAWN, make_plant("en")).title.startswith("[WITHDRAWN] Shennong outfall: COD")
+    assert "数据更正后,不再超标" in told(gone, Transition.WITHDRAWN, make_plant("zh")).body
+    assert told(gone, Transition.WITHDRAWN, make_plant("en")).title.startswith("[WITHDRAWN] Shennong outfall: COD")
 
 
 def test_what_the_plant_does_not_know_is_named_by_its_key() -> None:
     strange = replace(cod_day(), point="gone", parameter="w99999", limit_set="lost", statistic="weekly", unit="")
-    text = message(alert(strange, number=0), Transition.OPENED, make_plant("en"))
+    text = told(alert(strange, number=0), Transition.OPENED, make_plant("en"))
     assert text.title == "[EXCEEDED] gone: w99999,  4313 > 4000"
     assert "Rule: lost" in text.body
     assert "#" not in text.body
@@ -71,7 +77,7 @@ def test_what_the_plant_does_not_know_is_named_by_its_key() -> None:
 @pytest.mark.parametrize("transition", sorted(TOLD))
 @pytest.mark.parametrize("language", ["zh", "en", "both"])
 def test_every_step_that_is_told_has_words(transition: Transition, language: str) -> None:
-    text = message(alert(cod_day()), transition, make_plant(language))
+    text = told(alert(cod_day()), transition, make_plant(language))
     assert str(transition) not in text.title + text.body  # a headline, not a key
     assert "None" not in text.title + text.body
 

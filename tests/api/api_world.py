@@ -15,6 +15,8 @@ import numpy as np
 from fastapi.testclient import TestClient
 
 from plant_monitor import monitor
+from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import Span, assess
 from plant_monitor.alerts.messages import message
 from plant_monitor.allocation.documents import document
@@ -191,6 +193,7 @@ def make_world(
         **more,
     }
     shown = evaluation_instead or evaluation
+    services.setdefault("act", AlertDesk(ledger, {}, plant, clock).act)
     app = create_app(ApiServices(plant, source or readings, ledger, shown, clock=clock, **services))
     world.client = TestClient(app, raise_server_exceptions=False)
     return world
@@ -200,8 +203,8 @@ def fill_ledger(ledger: Ledger, plant: Plant, evaluation: Evaluation) -> None:
     span = Span(OCT_1, OCT_1 + DAYS * DAY)
     found = monitor.exceedances(evaluation)
 
-    def notices(change: Any) -> Any:
-        return {"beta-phone": message(change.alert, change.transition, plant)}
+    def notices(change: Any, _trail: Any) -> Any:
+        return [Notice("", ("beta-phone",), message(change, plant, plant.notify.language))]
 
     ledger.alerts.record(lambda known: assess(known, found, span, NOW), notices, span)
     costs = [CostItem("power", "volume", 20001), CostItem("beta-lab", "direct:beta", 5500)]

@@ -246,6 +246,28 @@ def test_acknowledge_and_close_leave_a_trail(world: World) -> None:
     assert "alpha-outfall" not in {a["point"] for a in world.items("operator", "/alerts", state="open")}
 
 
+def test_a_case_is_handed_to_a_company_answered_sent_back_and_closed(world: World) -> None:
+    path = f"/alerts/{alert_of(world, 'alpha-outfall')}"
+    assert world.ask("alpha", "POST", f"{path}/reply", json={"comment": "not ours yet"}).status_code == 403
+    for wrong in ({}, {"assignee": "beta"}, {"assignee": "nobody"}):
+        refused = world.ask("officer", "POST", f"{path}/assign", json=wrong)
+        assert (refused.status_code, refused.json()["error"]["where"]) == (422, "body.assignee")
+    handed = world.ask("officer", "POST", f"{path}/assign", json={"assignee": "alpha", "comment": "please explain"})
+    assert (handed.json()["state"], handed.json()["assignee"]) == ("assigned", "alpha")
+    assert world.ask("beta", "POST", f"{path}/reply", json={"comment": "x"}).status_code == 404
+    assert world.ask("alpha", "POST", f"{path}/close").status_code == 403
+    assert world.ask("alpha", "POST", f"{path}/reply").json()["error"]["where"] == "body.comment"
+    answered = world.ask("alpha", "POST", f"{path}/reply", json={"comment": "pit 3 emptied"})
+    assert (answered.status_code, answered.json()["state"]) == (200, "replied")
+    back = world.ask("officer", "POST", f"{path}/reopen", json={"comment": "and the sample?"})
+    assert back.json()["state"] == "reopened"
+    world.ask("alpha", "POST", f"{path}/reply", json={"comment": "attached"})
+    closed = world.ask("officer", "POST", f"{path}/close", json={"comment": "satisfied"}).json()
+    assert [e["transition"] for e in closed["events"]] == [
+        *("opened", "assigned", "replied", "reopened", "replied", "closed")
+    ]
+
+
 def test_alerts_are_filtered_and_paged(world: World) -> None:
     whole = world.items("operator", "/alerts")
     assert len(whole) == 4

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from plant_monitor.alerts.envelope import Message
+from plant_monitor.alerts.deadlines import Trail
+from plant_monitor.alerts.envelope import Message, Notice
 from plant_monitor.alerts.lifecycle import (
     Action,
     ActionRefused,
@@ -37,7 +38,9 @@ def consider(
     span = Span(0, days * DAY)
     return ledger.alerts.record(
         lambda known: assess(known, episodes, span, now),
-        lambda change: {c: Message(str(change.transition), f"#{change.alert.id}") for c in channels},
+        lambda change, _trail: [
+            Notice("", (c,), Message(str(change.transition), f"#{change.alert.id}")) for c in channels
+        ],
         span,
     )
 
@@ -66,7 +69,7 @@ def test_growth_is_written_to_the_trail_and_told_once(ledger: Ledger) -> None:
 def test_nothing_is_written_when_a_message_cannot_be_made(ledger: Ledger) -> None:
     span = Span(0, DAY)
 
-    def broken(_change: Change) -> dict[str, Message]:
+    def broken(_change: Change, _trail: Trail) -> list[Notice]:
         raise KeyError("no words")
 
     with pytest.raises(KeyError):

@@ -1,0 +1,63 @@
+"""Who is told of a step of an alert, by which channels and in which language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
+from plant_monitor.alerts.envelope import Notice
+from plant_monitor.alerts.lifecycle import Change, Transition
+from plant_monitor.alerts.messages import TOLD, message
+from plant_monitor.alerts.roster import Roster
+from plant_monitor.alerts.workdays import WorkCalendar
+from plant_monitor.notify import Person, Policy
+from plant_monitor.plant import Plant
+
+# Told to whom the alert was handed, besides or instead of those on duty.
+_TO_ASSIGNEE = frozenset({Transition.ASSIGNED, Transition.REMINDED, Transition.OVERDUE, Transition.REOPENED})
+_TO_SUPERIORS = frozenset({Transition.UNACKNOWLEDGED, Transition.OVERDUE})
+
+
+def notices(change: Change, trail: Trail, plant: Plant) -> tuple[Notice, ...]:
+    """The messages that a step causes. ``trail`` of the alert, the step included.
+
+    With people in plant.yaml, one for each of those whom the policy names and who are on duty, by their channels
+    in order; else one for each channel.
+    """
+    if change.transition not in TOLD:
+        return ()
+    notify, alert = plant.notify, change.alert
+    policy = policy_for(alert, notify.policies)
+    if policy is None and notify.people:
+        return ()
+    until = None if policy is None else deadlines(alert, trail, policy, calendar_of(plant))
+    if policy is None or not notify.people:
+        text = message(change, plant, notify.language, until)
+        return tuple(Notice("", (channel.id,), text) for channel in notify.channels)
+    people = _people(change, policy, plant)
+    return tuple(Notice(p.id, p.channels, message(change, plant, p.language, until)) for p in people)
+
+
+def calendar_of(plant: Plant) -> WorkCalendar:
+    """The plant's working days."""
+    return WorkCalendar(plant.zone, plant.notify.office)
+
+
+def roster_of(plant: Plant) -> Roster:
+    """The plant's people and their duty."""
+    return Roster(plant.zone, plant.notify.people, plant.notify.shifts, plant.notify.stand_ins)
+
+
+def _people(change: Change, policy: Policy, plant: Plant) -> Iterable[Person]:
+    roster, alert = roster_of(plant), change.alert
+    point = plant.point_by_id.get(alert.point)
+    member = (point.member or "") if point is not None else ""
+    found: list[Person] = []
+    if change.transition in _TO_ASSIGNEE:
+        person = roster.person(alert.assignee)
+        found += [person] if person is not None else roster.on_duty("member", change.time_ms, alert.assignee)
+    if not found or change.transition in (Transition.OVERDUE, Transition.REOPENED):
+        found += roster.told(policy.tell, change.time_ms, member)
+    if change.transition in _TO_SUPERIORS:
+        found += roster.told(policy.escalate, change.time_ms, member)
+    return {p.id: p for p in found}.values()

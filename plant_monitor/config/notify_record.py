@@ -1,0 +1,47 @@
+"""From ``notify`` in plant.yaml to the records of who is told of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from plant_monitor.config.notify_schema import WEEK, NotifySection, PolicySection
+from plant_monitor.notify import Channel, Notify, Office, Person, Policy, Shift, StandIn
+
+# With people and without a policy: those who act and those who watch are told of everything.
+_USUAL = PolicySection(tell=["operator", "officer"])
+
+
+def notify_record(notify: NotifySection, secret: Callable[[str], str | None]) -> Notify:
+    """``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name; None: not needed now."""
+    found = ((c.id, secret(c.url) if c.url.startswith(("env:", "file:")) else c.url) for c in notify.channels)
+    policies = notify.policies or ([_USUAL] if notify.people else [])
+    return Notify(
+        channels=tuple(Channel(id_, url) for id_, url in found if url is not None),
+        language=notify.language,
+        people=tuple(
+            Person(p.id, p.role, tuple(p.channels), p.language or notify.language, p.member or "")
+            for p in notify.people
+        ),
+        shifts=tuple(
+            Shift(s.person, frozenset(WEEK.index(day) for day in s.days), s.begins, s.ends) for s in notify.shifts
+        ),
+        stand_ins=tuple(StandIn(s.person, s.begins, s.ends) for s in notify.stand_ins),
+        policies=tuple(
+            Policy(
+                tell=tuple(p.tell),
+                kinds=frozenset(p.kinds),
+                severities=frozenset(p.severities),
+                acknowledge=p.acknowledge,
+                answer=p.answer,
+                remind=p.remind,
+                escalate=tuple(p.escalate),
+            )
+            for p in policies
+        ),
+        office=Office(
+            notify.office.opens,
+            notify.office.closes,
+            frozenset(notify.office.holidays),
+            frozenset(notify.office.workdays),
+        ),
+    )
