@@ -164,7 +164,7 @@ class Service:
         every = self.settings.evaluate_every_ms
         self.watch = Watch(plant, self.journal, self.desk, self._publisher, clock, every_ms=every)
         last = LastReadings(plant, clock.now_ms())
-        last.begin(self.journal)
+        last.begin(self.journal, clock.now_ms())
         self.intake = Intake(self.journal, clock, stored=last.note)
         self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)

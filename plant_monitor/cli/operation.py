@@ -21,10 +21,12 @@ from plant_monitor.cli.options import (
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.demo.run import run_demo
-from plant_monitor.errors import InputError
+from plant_monitor.doctor import around, servers
+from plant_monitor.errors import ConfigError, InputError
 from plant_monitor.service import DataFolder, Service, Settings, log_to
 from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_setup import set_up
+from plant_monitor.windows import rfc3339
 
 
 def run(
@@ -59,7 +61,7 @@ def demo(
 
 
 def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
-    """Look after the data folder: is it sound, what waits, what was refused? 检查数据。"""
+    """Is the data folder sound, what waits, what was refused; and what is amiss around it? 检查。"""
     plant = load_plant(plant_file, secrets=False)
     with DataFolder(data).journal(plant, read_only=True) as journal:
         problems = journal.check()
@@ -76,6 +78,17 @@ def doctor(plant_file: PlantFile, data: DataDir = DEFAULT_DATA) -> int:
             sys.stdout.write(f"{name}: {value}\n")
         for one in journal.quarantine(limit=10):
             messages.print(f"quarantine {one.id}: {one.refused.source}: {one.refused.reason}", markup=False)
+        for refused in journal.outbox_refused(limit=10):
+            where = "/".join(journal.series[refused.series])
+            at = rfc3339(refused.time_ms, plant.zone)
+            messages.print(f"refused by InfluxDB: {where} {at}: {refused.reason}", markup=False)
+        warnings = list(around(plant, journal, data, SystemClock().now_ms()))
+    try:
+        warnings += servers(load_plant(plant_file))
+    except ConfigError as error:  # its secrets are kept elsewhere
+        warnings.append(f"brokers and InfluxDB were not asked: {error}")
+    for warning in warnings:
+        messages.print(f"warning: {warning}", style="yellow", markup=False)
     for problem in problems:
         messages.print(problem, style="red", markup=False)
     return 1 if problems else 0

@@ -46,12 +46,11 @@ class LastReadings:
         self._good = np.full(len(plant.series), _NEVER, dtype=np.int64)
         self._any = self._good.copy()
 
-    def begin(self, source: ReadingSource) -> None:
-        """Look up what was known before the start."""
-        before = self._started_ms + 1
+    def begin(self, source: ReadingSource, now_ms: int) -> None:
+        """Look up what is known by now."""
         for index in range(len(self._plant.series)):
-            self.note(source.before(index, before))
-            self.note(source.before(index, before, valid=True))
+            self.note(source.before(index, now_ms + 1))
+            self.note(source.before(index, now_ms + 1, valid=True))
 
     def note(self, readings: Readings) -> None:
         """These are stored."""

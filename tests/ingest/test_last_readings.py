@@ -54,7 +54,7 @@ def test_our_own_b_is_silence() -> None:
 def test_what_was_known_before_the_start_is_no_excuse_and_no_charge() -> None:
     """An old reading tells when it spoke last; silence is counted from the start."""
     last = LastReadings(PLANT, MIDNIGHT)
-    last.begin(MemorySource(Readings.of([MIDNIGHT - 5 * HOUR], 2, 300.0)))
+    last.begin(MemorySource(Readings.of([MIDNIGHT - 5 * HOUR], 2, 300.0)), MIDNIGHT)
     one = last.states(MIDNIGHT + HOUR)[2]
     assert (one.state, one.last_good_ms) == ("waiting", MIDNIGHT - 5 * HOUR)
     assert states(last, 2 * HOUR)[2] == "silent"
