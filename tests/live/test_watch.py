@@ -19,13 +19,12 @@ from plant_monitor.answers import Evaluations
 from plant_monitor.clock import ManualClock
 from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
+from plant_monitor.notify import Channel, Notify
 from plant_monitor.plant import (
-    Channel,
     Limit,
     LimitSet,
     Member,
     Name,
-    Notify,
     Plant,
     Point,
     Represents,
