@@ -60,6 +60,14 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareChange:
+    """A capacity share that is in force from a day on, until the next change."""
+
+    valid_from: date
+    capacity_share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A member company (成员企业)."""
 
@@ -67,6 +75,7 @@ class Member:
     name: Name
     capacity_share: Decimal | None = None  # relative weight; None = not stated
     quota_m3_d: Decimal | None = None
+    share_changes: tuple[ShareChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +232,17 @@ class StrengthStep:
     step: Decimal
     yuan_m3: Decimal
     partial_step: str = "ceil"  # ceil | floor | proportional
+    valid_from: date | None = None  # both inclusive
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """Prices in force from a day on, until the next change; what it does not name stays."""
+
+    valid_from: date
+    volume_price_yuan_m3: Decimal | None = None
+    fixed_yuan_month: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +254,9 @@ class Tariff:
     strength_steps: tuple[StrengthStep, ...] = ()
     unmetered_difference: str = "report"  # report | proportional | equal
     difference_tolerance: Decimal | None = None  # part of the inlet; a larger difference blocks
+    price_changes: tuple[PriceChange, ...] = ()
+    minimum_yuan_month: tuple[tuple[str, Decimal], ...] = ()  # what a member pays at least, before VAT
+    vat: tuple[tuple[str, Decimal], ...] = ()  # item -> rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from plant_monitor.allocation.split import (
 )
 from plant_monitor.allocation.tariff import is_reserved
 from plant_monitor.errors import Problem
-from plant_monitor.plant import Plant, Role
+from plant_monitor.plant import Plant, Role, Tariff
 
 TOTAL = "TOTAL"
 _BASES = "volume, capacity_share, equal, load, load:<parameter> or direct:<member>"
@@ -32,7 +32,7 @@ def cost_problems(plant: Plant, costs: Sequence[CostItem]) -> tuple[tuple[int, P
     seen: set[str] = set()
     for row, cost in enumerate(costs):
         where = f"cost item {row + 1}"
-        if name := _name_problem(cost.item, seen):
+        if name := _name_problem(cost.item, seen, plant.tariff):
             problems.append((row, Problem(where, "item", repr(cost.item), name)))
         if basis := _basis_problem(plant, cost.basis):
             problems.append((row, Problem(where, "basis", repr(cost.basis), basis)))
@@ -60,14 +60,14 @@ def equivalent_parameters(plant: Plant) -> tuple[str, ...]:
     return tuple(p for p in EQUIVALENT_KG if p in measured)
 
 
-def _name_problem(item: str, seen: set[str]) -> str:
+def _name_problem(item: str, seen: set[str], tariff: Tariff) -> str:
     """What is expected of an item's name; empty where it is fine."""
     if not item:
         return "a name"
     if item in seen:
         return "a name that no other item has"
-    if item == TOTAL or is_reserved(item):
-        return f"a name other than {TOTAL} and those of tariff lines (volume_price, fixed, strength:…)"
+    if item == TOTAL or is_reserved(item, tariff):
+        return f"a name other than {TOTAL} and those of tariff lines (volume_price, fixed, strength:…, minimum, vat)"
     return ""
 
 

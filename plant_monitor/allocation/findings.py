@@ -82,6 +82,26 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         "进水口与各排放口合计相差 {difference} m³，占进水 {share}，超过允许差 {tolerance}：签发前须查明",
         "inlet and outfalls differ by {difference} m3, {share} of the inlet, more than {tolerance}: explain it first",
     ),
+    "share_changed": (
+        INFO,
+        "产能份额期中变更：{values}；按天数平均 {mean}",
+        "capacity share: {values}; mean by days {mean}",
+    ),
+    "price_changed": (
+        INFO,
+        "单价期中变更：{values}；按天数平均 {mean} 元/m³",
+        "price: {values}; mean by days {mean} yuan/m3",
+    ),
+    "fixed_changed": (
+        INFO,
+        "固定费期中变更：{values}；按天数平均 {mean} 元/月",
+        "fixed part: {values}; mean by days {mean} yuan/month",
+    ),
+    "vat_item_unknown": (
+        WARNING,
+        "资费对“{item}”规定了增值税，但本期没有这一项",
+        "the tariff has VAT on {item!r}, but this bill has no such item",
+    ),
     "zero_weights": (
         WARNING,
         "“{item}” 的全部权重为零，改按 {fallback} 分摊",

@@ -12,10 +12,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from plant_monitor.allocation.costs import cost_problems, equivalent_parameters, tariff_problems
+from plant_monitor.allocation.dated import change_notes, in_period
 from plant_monitor.allocation.exact import EQUIVALENT_PLACES, KG_PLACES, M3_PLACES, to_places
 from plant_monitor.allocation.findings import (
     BillFinding,
     difference_findings,
+    finding,
     load_findings,
     mean_findings,
     volume_findings,
@@ -33,7 +35,7 @@ from plant_monitor.allocation.split import (
     CostItem,
     split,
 )
-from plant_monitor.allocation.tariff import TARIFF_BASIS, TariffLine, tariff_lines
+from plant_monitor.allocation.tariff import TARIFF_BASIS, TariffLine, minimum_line, tariff_lines, vat_line
 from plant_monitor.allocation.usage import (
     Difference,
     Usage,
@@ -112,27 +114,46 @@ def bill(plant: Plant, readings: Readings, period: Period, costs: Sequence[CostI
     problems = [*tariff_problems(plant), *(problem for _, problem in cost_problems(plant, costs))]
     if problems:
         raise InputError("the bill cannot be made", problems)
-    parameters = needed_parameters(plant, costs)
-    usage = measure(plant, readings, period, parameters)
+    of_period = in_period(plant, period)
+    usage = measure(of_period, readings, period, needed_parameters(of_period, costs))
     return settle(plant, period, costs, usage)
 
 
 def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage) -> Statement:
     """What each member pays for a usage: shares of the costs, then the tariff's lines."""
+    notes = change_notes(plant, period)
+    plant = in_period(plant, period)
     measured = usage.litres(plant)
     difference = unmetered_difference(plant, usage, measured)
     billed = {m: litres + (difference.parts[m] if difference else 0) for m, litres in measured.items()}
     means = {p: {m: load.mean_mg_l for m, load in loads.items()} for p, loads in usage.loads.items()}
     items = [_cost_item(plant, cost, usage, billed) for cost in costs]
-    items += [_tariff_item(line) for line in tariff_lines(plant, period.months * period.part, billed, means)]
+    months = period.months * period.part
+    items += [_tariff_item(line) for line in tariff_lines(plant, months, billed, means)]
+    items += _least_and_tax(plant, months, items)
     findings = [
+        *notes,
         *volume_findings(plant, period, usage),
         *difference_findings(plant, difference),
         *mean_findings(usage),
         *load_findings(plant, costs, usage, billed),
         *(zero_weights(i.item, i.fallback) for i in items if i.fallback),
+        *(finding("vat_item_unknown", {}, item=i) for i, _ in plant.tariff.vat if i not in {x.item for x in items}),
     ]
     return Statement(plant, period, usage, difference, measured, billed, tuple(items), tuple(findings))
+
+
+def _least_and_tax(plant: Plant, months: Fraction, items: Sequence[Item]) -> list[Item]:
+    """What is missing to the least charge, then the tax on all of it; no line where the tariff has none."""
+    members = [m.id for m in plant.members]
+    added: list[Item] = []
+    if plant.tariff.minimum_yuan_month:
+        totals = {m: sum(i.amounts_fen[m] for i in items) for m in members}
+        added.append(_tariff_item(minimum_line(plant.tariff, months, totals)))
+    if plant.tariff.vat:
+        amounts = {i.item: i.amounts_fen for i in (*items, *added)}
+        added.append(_tariff_item(vat_line(plant.tariff, amounts, members)))
+    return added
 
 
 def _cost_item(plant: Plant, cost: CostItem, usage: Usage, billed: Mapping[str, int]) -> Item:

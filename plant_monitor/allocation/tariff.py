@@ -5,19 +5,21 @@ Each line is quantity × price per member, rounded once to fen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
-from plant_monitor.allocation.exact import M3_PLACES, half_up, plain_text, to_places
-from plant_monitor.plant import Plant, StrengthStep
+from plant_monitor.allocation.exact import M3_PLACES, half_up, plain_text, to_places, yuan_text
+from plant_monitor.plant import Plant, StrengthStep, Tariff
 
 TARIFF_BASIS = "tariff"
 VOLUME_PRICE = "volume_price"
 FIXED = "fixed"
 STRENGTH_PREFIX = "strength:"
+MINIMUM = "minimum"
+VAT = "vat"
 MONTH_PLACES = 6
 
 
@@ -67,9 +69,36 @@ def strength_items(plant: Plant) -> tuple[str, ...]:
     return tuple(items)
 
 
-def is_reserved(item: str) -> bool:
-    """True for a name that only a tariff line may bear."""
-    return item in (VOLUME_PRICE, FIXED) or item.startswith(STRENGTH_PREFIX)
+def is_reserved(item: str, tariff: Tariff) -> bool:
+    """True for a name that only a tariff line may bear; ``minimum`` and ``vat`` only where the tariff has them."""
+    added = (MINIMUM,) * bool(tariff.minimum_yuan_month) + (VAT,) * bool(tariff.vat)
+    return item in (VOLUME_PRICE, FIXED, *added) or item.startswith(STRENGTH_PREFIX)
+
+
+def minimum_line(tariff: Tariff, months: Fraction, totals_fen: Mapping[str, int]) -> TariffLine:
+    """What is missing to a member's least charge; 0 for a member that has none, or that pays more.
+
+    ``totals_fen`` what each member pays without it.
+    """
+    least = dict(tariff.minimum_yuan_month)
+    rate = {m: least.get(m, Decimal(0)) for m in totals_fen}
+    missing = {
+        m: max(0, _fen(months * Fraction(rate[m])) - total) if m in least else 0 for m, total in totals_fen.items()
+    }
+    details = {m: {"yuan_month": plain_text(rate[m]), "without_yuan": yuan_text(t)} for m, t in totals_fen.items()}
+    return TariffLine(MINIMUM, "month", {m: _months(months) for m in totals_fen}, missing, details)
+
+
+def vat_line(tariff: Tariff, amounts_fen: Mapping[str, Mapping[str, int]], members: Sequence[str]) -> TariffLine:
+    """Value added tax: Σ rate × amount over the taxed items of a member, rounded once.
+
+    ``amounts_fen`` item -> member -> fen
+    """
+    taxed = [(item, rate) for item, rate in tariff.vat if item in amounts_fen]
+    tax = {m: half_up(sum((Fraction(r) * amounts_fen[i][m] for i, r in taxed), Fraction(0))) for m in members}
+    details = {m: {i: f"{plain_text(r)} × {yuan_text(amounts_fen[i][m])}" for i, r in taxed} for m in members}
+    base = {m: to_places(Fraction(sum(amounts_fen[i][m] for i, _ in taxed), 100), 2) for m in members}
+    return TariffLine(VAT, "yuan", base, tax, details)
 
 
 def steps_above(mean_mg_l: Decimal, rule: StrengthStep) -> Fraction:
@@ -99,10 +128,15 @@ def _fixed(yuan_month: Mapping[str, Decimal], months: Fraction, members: Mapping
     return TariffLine(
         FIXED,
         "month",
-        {m: Decimal(int(months)) if months.denominator == 1 else to_places(months, MONTH_PLACES) for m in members},
+        {m: _months(months) for m in members},
         {m: _fen(months * Fraction(rate[m])) for m in members},
         {m: {"yuan_month": plain_text(rate[m])} for m in members},
     )
+
+
+def _months(months: Fraction) -> Decimal:
+    """Whole months as they are; a part of one with 6 decimals."""
+    return Decimal(int(months)) if months.denominator == 1 else to_places(months, MONTH_PLACES)
 
 
 def _strength(

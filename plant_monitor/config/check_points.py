@@ -35,6 +35,11 @@ def check_members(draft: Draft) -> None:
     for i, member in enumerate(draft.file.members):
         if member.id == "TOTAL":
             draft.report(("members", i, "id"), "'TOTAL'", "another id: statements call the sum so")
+        days = [c.valid_from for c in member.share_changes]
+        for j, day in enumerate(days):
+            if day in days[:j]:
+                loc: Loc = ("members", i, "share_changes", j, "valid_from")
+                draft.report(loc, f"{day} a second time", "one change a day")
 
 
 def check_points(draft: Draft) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from urllib.parse import urlsplit
 
 from plant_monitor import units
@@ -14,8 +16,29 @@ def check_tariff(draft: Draft) -> None:
     tariff = draft.file.tariff
     for member in tariff.fixed_yuan_month:
         draft.known(("tariff", "fixed_yuan_month", member), member, draft.declared.members, "the id of a member")
+    for member in tariff.minimum_yuan_month:
+        draft.known(("tariff", "minimum_yuan_month", member), member, draft.declared.members, "the id of a member")
     for i, rule in enumerate(tariff.strength_steps):
         check_strength(draft, ("tariff", "strength_steps", i, "parameter"), rule.parameter)
+        if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
+            loc: Loc = ("tariff", "strength_steps", i, "valid_to")
+            draft.report(loc, str(rule.valid_to), f"a day from {rule.valid_from} on, or no valid_from")
+    for i, change in enumerate(tariff.price_changes):
+        for member in change.fixed_yuan_month:
+            loc = ("tariff", "price_changes", i, "fixed_yuan_month", member)
+            draft.known(loc, member, draft.declared.members, "the id of a member")
+    check_days(draft, ("tariff", "price_changes"), [c.valid_from for c in tariff.price_changes])
+    items = [v.item for v in tariff.vat]
+    for i, item in enumerate(items):
+        if item in items[:i]:
+            draft.report(("tariff", "vat", i, "item"), f"{item!r} a second time", "each item once")
+
+
+def check_days(draft: Draft, loc: Loc, days: Sequence[date]) -> None:
+    """Two changes on one day would leave open which of them counts."""
+    for i, day in enumerate(days):
+        if day in days[:i]:
+            draft.report((*loc, i, "valid_from"), f"{day} a second time", "one change a day")
 
 
 def check_strength(draft: Draft, loc: Loc, parameter: str) -> None:

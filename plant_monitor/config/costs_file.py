@@ -18,9 +18,10 @@ from plant_monitor.allocation.split import (
     VOLUME_BASIS,
     CostItem,
 )
+from plant_monitor.allocation.tariff import is_reserved
 from plant_monitor.config.text_lines import fields, line_blocks
 from plant_monitor.errors import InputError, Problem
-from plant_monitor.plant import Plant, Role
+from plant_monitor.plant import Plant, Role, Tariff
 
 HEADER = ("item", "basis", "amount_yuan", "note")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,2})?", re.ASCII)
@@ -42,7 +43,7 @@ def read_costs(path: Path, plant: Plant) -> tuple[CostItem, ...]:
     for line, row in rows:
         item, basis, amount = (text.strip() for text in row[:3])
         where = f"{path}:{line}"
-        problems += [Problem(where, *p) for p in _wrong_item(item, first)]
+        problems += [Problem(where, *p) for p in _wrong_item(item, first, plant.tariff)]
         problems += [Problem(where, "basis", *p) for p in _wrong_basis(basis, plant)]
         first.setdefault(item, line)
         if not _AMOUNT.fullmatch(amount):
@@ -88,7 +89,7 @@ def _rows(path: Path, problems: list[Problem]) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _wrong_item(item: str, first: dict[str, int]) -> list[tuple[str, str, str]]:
+def _wrong_item(item: str, first: dict[str, int], tariff: Tariff) -> list[tuple[str, str, str]]:
     """Column, found, expected."""
     if not item:
         return [("item", "nothing", "a name for the cost")]
@@ -96,7 +97,7 @@ def _wrong_item(item: str, first: dict[str, int]) -> list[tuple[str, str, str]]:
         return [("item", repr(item[:40]), "a name without control characters")]
     if item == "TOTAL":
         return [("item", "'TOTAL'", "another name: statements call the sum so")]
-    if item in ("volume_price", "fixed") or item.startswith("strength:"):
+    if is_reserved(item, tariff):
         return [("item", repr(item), "another name: lines of the tariff are called so")]
     if item in first:
         return [("item", f"{item!r} a second time", f"each item once (line {first[item]} has it)")]

@@ -18,6 +18,7 @@ from plant_monitor.config.quality import quality_record, shipped_quality
 from plant_monitor.config.schema import (
     LimitSection,
     LimitSetSection,
+    MemberSection,
     ModbusSection,
     NameSection,
     ParameterSection,
@@ -38,11 +39,13 @@ from plant_monitor.plant import (
     Name,
     Plant,
     Point,
+    PriceChange,
     RegisterFraction,
     RegisterReading,
     Represents,
     Role,
     Series,
+    ShareChange,
     Statistic,
     StrengthStep,
     Tariff,
@@ -63,7 +66,7 @@ def plant_record(
         name=_name(plant.name),
         zone=ZoneInfo(plant.timezone),
         capacity_m3_d=plant.capacity_m3_d,
-        members=tuple(Member(m.id, _name(m.name), m.capacity_share, m.quota_m3_d) for m in file.members),
+        members=tuple(_member(m) for m in file.members),
         points=tuple(_point(p) for p in file.points),
         limit_sets=tuple(_limit_set(s) for s in (*shipped.values(), *file.limit_sets)),
         inlet=plant.inlet,
@@ -81,6 +84,12 @@ def plant_record(
         digest=digest,
         source_text=text,
     )
+
+
+def _member(member: MemberSection) -> Member:
+    changes = sorted(member.share_changes, key=lambda c: c.valid_from)
+    shares = tuple(ShareChange(c.valid_from, c.capacity_share) for c in changes)
+    return Member(member.id, _name(member.name), member.capacity_share, member.quota_m3_d, shares)
 
 
 def _name(name: NameSection) -> Name:
@@ -182,8 +191,15 @@ def _tariff(tariff: TariffSection) -> Tariff:
         volume_price_yuan_m3=tariff.volume_price_yuan_m3,
         fixed_yuan_month=tuple(tariff.fixed_yuan_month.items()),
         strength_steps=tuple(
-            StrengthStep(s.parameter, s.above, s.step, s.yuan_m3, s.partial_step) for s in tariff.strength_steps
+            StrengthStep(s.parameter, s.above, s.step, s.yuan_m3, s.partial_step, s.valid_from, s.valid_to)
+            for s in tariff.strength_steps
         ),
         unmetered_difference=tariff.unmetered_difference,
         difference_tolerance=tariff.difference_tolerance,
+        price_changes=tuple(
+            PriceChange(c.valid_from, c.volume_price_yuan_m3, tuple(c.fixed_yuan_month.items()))
+            for c in sorted(tariff.price_changes, key=lambda c: c.valid_from)
+        ),
+        minimum_yuan_month=tuple(tariff.minimum_yuan_month.items()),
+        vat=tuple((v.item, v.rate) for v in tariff.vat),
     )

@@ -69,6 +69,13 @@ class PlantSection(Section):
     design_load_kg_d: dict[Id, Positive] = Field({}, description="design load by parameter, kg/d")
 
 
+class ShareChangeSection(Section):
+    """A capacity share in force from a day on."""
+
+    valid_from: Day = Field(description="first day in force, until the next change")
+    capacity_share: NotNegative = Field(description="the share from that day on")
+
+
 class MemberSection(Section):
     """A member company."""
 
@@ -78,6 +85,7 @@ class MemberSection(Section):
         None, description="relative share of the capacity; the sum need not be 1"
     )
     quota_m3_d: NotNegative | None = Field(None, description="agreed volume, m3/d")
+    share_changes: list[ShareChangeSection] = Field([], description="shares that change; inside a period by days")
 
 
 class ParameterSection(Section):
@@ -219,6 +227,23 @@ class StrengthSection(Section):
     step: Positive = Field(description="size of a step, in mg/L")
     yuan_m3: NotNegative = Field(description="yuan per m3 and step")
     partial_step: Literal["ceil", "floor", "proportional"] = Field("ceil", description="what a part of a step counts")
+    valid_from: Day | None = Field(None, description="first day in force; inside a period the price by days")
+    valid_to: Day | None = Field(None, description="last day in force")
+
+
+class PriceChangeSection(Section):
+    """Prices in force from a day on."""
+
+    valid_from: Day = Field(description="first day in force, until the next change")
+    volume_price_yuan_m3: NotNegative | None = Field(None, description="yuan per m3 billed; omitted: as before")
+    fixed_yuan_month: dict[Id, Number] = Field({}, description="yuan per month, by member; others as before")
+
+
+class VatSection(Section):
+    """Value added tax of an item."""
+
+    item: Plain = Field(description="a cost item or a tariff line (volume_price, fixed, strength:…, minimum)")
+    rate: Share = Field(description="rate, 0 to 1")
 
 
 class TariffSection(Section):
@@ -230,6 +255,9 @@ class TariffSection(Section):
     unmetered_difference: Literal["report", "proportional", "equal"] = Field(
         "report", description="what happens to inlet − Σ outfalls"
     )
+    price_changes: list[PriceChangeSection] = Field([], description="prices that change; inside a period by days")
+    minimum_yuan_month: dict[Id, NotNegative] = Field({}, description="least charge in yuan per month, by member")
+    vat: list[VatSection] = Field([], description="tax on these items, rounded once per member and statement")
     difference_tolerance: Share | None = Field(
         None, description="part of the inlet, 0 to 1; a larger difference, either way, blocks the issue of a bill"
     )

@@ -88,4 +88,4 @@ def test_without_a_tariff_there_are_no_lines():
     ],
 )
 def test_names_of_tariff_lines_are_reserved(item, reserved):
-    assert is_reserved(item) is reserved
+    assert is_reserved(item, Tariff()) is reserved
