@@ -9,10 +9,12 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
-from plant_monitor.alerts.lifecycle import Exceedance
+from plant_monitor.alerts.analysis import Case, Exceeded, MonthSpan, Row, analysis
+from plant_monitor.alerts.deadlines import Trail
+from plant_monitor.alerts.lifecycle import Alert, Exceedance
 from plant_monitor.allocation.running import Running, bill_so_far
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
@@ -26,6 +28,8 @@ from plant_monitor.errors import InputError
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
 from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows, rfc3339
+
+EARLIER_MONTHS = 3  # that a month of alerts is compared with
 
 
 def readings_around(
@@ -162,6 +166,60 @@ def bill_running(
     """The bill so far of a period that is still running: the days before ``until``, and a projection."""
     readings = readings_around(plant, source, period.start_ms, day_start_ms(until, plant.zone))
     return bill_so_far(plant, readings, period, costs, until)
+
+
+def month_of_alerts(
+    plant: Plant, source: ReadingSource, alerts: Iterable[tuple[Alert, Trail]], month: Period
+) -> tuple[Row, ...]:
+    """What a month's alerts come to, beside the hours and days that its readings exceed.
+
+    ``alerts`` that opened in the month or in the :data:`EARLIER_MONTHS` before it, with their trails. Months
+    before the first reading are not compared with.
+
+    Raises
+    ------
+    InputError  a quarter, or a month without readings
+    """
+    extent = days_with_readings(plant, source)
+    if month.months != 1 or extent is None or extent[1] < month.first or extent[0] > month.last:
+        raise InputError(f"found {month.label}, expected a month with readings, as 2026-10")
+    evaluation = evaluate_days(plant, source, month.first, min(month.last, extent[1]))
+    earlier, before = [], month
+    for _ in range(EARLIER_MONTHS):
+        before = Period.parse(f"{before.first - timedelta(days=1):%Y-%m}", plant.zone)
+        if before.last >= extent[0]:
+            earlier.append(MonthSpan(before.label, before.start_ms, before.end_ms))
+    owners = {p.id: p.member or "" for p in plant.points}
+    cases = [Case(owners.get(alert.point, ""), alert, trail) for alert, trail in alerts]
+    span = MonthSpan(month.label, month.start_ms, month.end_ms)
+    return analysis(cases, span, earlier, _exceeded(evaluation, owners), set(owners.values()))
+
+
+def compared_from_ms(plant: Plant, month: Period) -> int:
+    """Start of the earliest month that a month of alerts is compared with."""
+    before = month
+    for _ in range(EARLIER_MONTHS):
+        before = Period.parse(f"{before.first - timedelta(days=1):%Y-%m}", plant.zone)
+    return before.start_ms
+
+
+def _exceeded(evaluation: Evaluation, owners: Mapping[str, str]) -> dict[str, Exceeded]:
+    """Days, hours and the worst ratio by owner; an hour counts where a limit speaks of hours."""
+    days: dict[str, set[str]] = {}
+    hours: dict[str, set[str]] = {}
+    worst: dict[str, float] = {}
+    for row in evaluation.daily.rows():
+        if row["verdict"] == "exceeded":
+            owner = owners[row["point"]]
+            days.setdefault(owner, set()).add(row["date"])
+            worst[owner] = max(worst.get(owner, 0.0), row["ratio"] or 0.0)
+    for row in evaluation.hourly.rows():
+        if row["verdict"] == "exceeded" and row["statistic"] in (Statistic.HOURLY_MEAN, Statistic.HOURLY_MEDIAN):
+            hours.setdefault(owners[row["point"]], set()).add(row["hour"])
+    return {
+        owner: Exceeded(len(days.get(owner, ())), len(hours.get(owner, ())), worst.get(owner) or None)
+        for owner in days.keys() | hours.keys()
+    }
 
 
 def affected_days(plant: Plant, source: ReadingSource, touched: Iterable[Touched]) -> set[date]:

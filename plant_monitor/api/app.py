@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from plant_monitor import __version__
 from plant_monitor.api import errors
 from plant_monitor.api.alert_routes import alert_routes
+from plant_monitor.api.analysis_routes import analysis_routes
 from plant_monitor.api.compliance_routes import compliance_routes
 from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
@@ -65,6 +66,7 @@ def create_app(services: ApiServices) -> FastAPI:
         compliance_routes,
         lab_routes,
         alert_routes,
+        analysis_routes,
         statement_routes,
         settlement_routes,
         objection_routes,

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transition
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -86,6 +87,7 @@ class Alerts(Protocol):
 
     def get(self, alert_id: int) -> Alert | None: ...
     def events(self, alert_id: int) -> Sequence[StoredEvent]: ...
+    def opened_between(self, start_ms: int, end_ms: int) -> Sequence[tuple[Alert, Trail]]: ...
     def counts(self) -> dict[str, int]: ...
     def find(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import data, keys, operation, plant, results, statements
+from plant_monitor.cli import alerts, data, keys, operation, plant, results, statements
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
 
@@ -58,6 +58,7 @@ for _name, _command in COMMANDS.items():
 app.add_typer(
     _group("API keys. 接口密钥。", add=keys.keys_add, list=keys.keys_list, revoke=keys.keys_revoke), name="keys"
 )
+app.add_typer(_group("Alerts. 告警。", month=alerts.alerts_month), name="alerts")
 app.add_typer(_group("The InfluxDB of store.influxdb. 时序数据库。", setup=operation.influx_setup), name="influx")
 app.add_typer(
     _group(

@@ -167,6 +167,13 @@ class AlertLog:
             found: int = connection.execute(select(func.count()).select_from(alert_events)).scalar_one()
         return found
 
+    def opened_between(self, start_ms: int, end_ms: int) -> list[tuple[Alert, Trail]]:
+        """The alerts that opened in ``[start_ms, end_ms)``, the oldest first, each with its trail."""
+        query = select(alerts).where(alerts.c.opened_ms >= start_ms, alerts.c.opened_ms < end_ms)
+        with self._database.read() as connection:
+            found = [_alert(row) for row in connection.execute(query.order_by(alerts.c.id))]
+            return [(alert, _trail(connection, alert.id)) for alert in found]
+
     def ongoing_since_ms(self) -> int | None:
         """Start of the earliest episode that has not ended, over all alerts that are not closed; None: there is none.
 

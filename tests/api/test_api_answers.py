@@ -268,6 +268,21 @@ def test_a_case_is_handed_to_a_company_answered_sent_back_and_closed(world: Worl
     ]
 
 
+def test_a_month_of_alerts_and_a_members_part_of_it(world: World) -> None:
+    world.ask("officer", "POST", f"/alerts/{alert_of(world, 'alpha-outfall')}/close")
+    rows = world.get("officer", "/analysis", month="2026-10").json()
+    assert [(r["member"], r["kind"], r["opened"]) for r in rows] == [
+        (None, "exceedance", 1),
+        ("alpha", "exceedance", 1),
+        ("beta", "exceedance", 2),
+    ]
+    assert world.get("officer", "/analysis").json() == rows  # the month that runs
+    assert (rows[1]["closed_hours"], rows[1]["unclosed"], rows[1]["days_exceeded"] > 0) == (0.0, 0, True)
+    assert world.get("alpha", "/analysis", month="2026-10").json() == [rows[1]]
+    for wrong in ("2026-13", "2026-Q4", "2031-01"):
+        assert world.get("officer", "/analysis", month=wrong).status_code == 422
+
+
 def test_alerts_are_filtered_and_paged(world: World) -> None:
     whole = world.items("operator", "/alerts")
     assert len(whole) == 4

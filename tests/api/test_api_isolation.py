@@ -26,6 +26,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
+    ("GET", "/analysis"): ("/analysis", None),
     ("GET", "/alerts/{alert}"): ("/alerts/{alpha_alert}", "/alerts/{beta_alert}"),
     ("POST", "/alerts/{alert}/{action}"): (None, "/alerts/{beta_alert}/acknowledge"),
     ("GET", "/statements"): ("/statements", None),
