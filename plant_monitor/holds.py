@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from plant_monitor import units
 from plant_monitor.plant import FLOW, VOLUME, Plant, Point, Represents, Series
-from plant_monitor.readings import BoolArray, FloatArray, IntArray, Readings
+from plant_monitor.readings import OPENING, BoolArray, FloatArray, IntArray, Readings
 
 MS_PER_HOUR = 3_600_000.0
 
@@ -120,13 +120,20 @@ class Steps:
 
     ``time`` (n,) ms and ``register`` (n,) of the valid readings · ``increase`` (n−1,) in the series'
     unit, unwrapped where a rollover is recognised · ``counts`` (n−1,) False for a jump, reset or
-    exchange
+    exchange · ``exchange`` (n−1,) True from the closing register of a meter to the opening one of the next, as an
+    annotation states them
     """
 
     time: IntArray
     register: FloatArray
     increase: FloatArray
     counts: BoolArray
+    exchange: BoolArray
+
+    @property
+    def at_once(self) -> BoolArray:
+        """(n−1,) Exchanges that took no time: nothing flowed between the two registers."""
+        return self.exchange & (np.diff(self.time) <= 1)
 
 
 def totaliser_steps(readings: Readings, series: Series, plant: Plant) -> Steps:
@@ -149,7 +156,8 @@ def totaliser_steps(readings: Readings, series: Series, plant: Plant) -> Steps:
         exact = exact_rise(float(register[i]), float(register[i + 1]), series)
         bound = rate_per_h * int(length_ms[i]) / int(MS_PER_HOUR) + Fraction(series.resolution)
         counts[i] = exact >= 0 and exact - bound <= Fraction(1, 10**9) * bound
-    return Steps(time, register, rise, counts)
+    exchange = readings.mark[valid][1:] == OPENING
+    return Steps(time, register, np.where(exchange, 0.0, rise), counts & ~exchange, exchange)
 
 
 def exact_rise(before: float, after: float, series: Series) -> Fraction:
@@ -348,7 +356,7 @@ def _with_totaliser(
     q, known = q[old], known[old]
     step = np.searchsorted(steps.time, finer[:-1], side="right") - 1
     usable = ~known & (step >= 0) & (step < steps.counts.size)
-    usable[usable] = steps.counts[step[usable]]
+    usable[usable] = (steps.counts | steps.at_once)[step[usable]]
     hours = np.diff(steps.time) / MS_PER_HOUR
     slope = steps.increase / hours * units.factor(volume.unit, "m3")
     cut_off = flow.no_flow_below_m3_h if flow is not None else 0.0

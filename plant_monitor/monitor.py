@@ -18,6 +18,7 @@ from plant_monitor.alerts.lifecycle import Alert, Exceedance
 from plant_monitor.allocation.running import Running, bill_so_far
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
+from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
 from plant_monitor.compliance.explain import explain_day
@@ -133,7 +134,8 @@ def explained(plant: Plant, source: ReadingSource, point: str, parameter: str, d
         raise InputError(f"nothing is judged of {point}/{parameter}; expected one of {known}")
     windows = local_windows(day, day, plant.zone)
     readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
-    return explain_day(plant, readings, windows, plant.point_by_id[point], plant.series[index])
+    annotations = source.annotations if isinstance(source, AnnotatedSource) else ()
+    return explain_day(plant, readings, windows, plant.point_by_id[point], plant.series[index], annotations)
 
 
 def what_if(

@@ -34,7 +34,15 @@ MARKS: dict[str, str] = {
 NORMAL = ord("N")
 OVER_RANGE = ord("T")
 COMMUNICATION_LOST = ord("B")
+SET_BY_HAND = ord("S")
 UNKNOWN_MARK = ord("?")
+
+# Marks that an annotation gives (``annotations``) have the high bit, so none can come from a device or a file.
+# A finite value with such a mark is valid: a person vouches for it, with evidence.
+BY_ANNOTATION = 0x80
+BACKED = SET_BY_HAND | BY_ANNOTATION  # a reading that came, whose value a person set or confirmed
+MADE = COMMUNICATION_LOST | BY_ANNOTATION  # no reading came at this instant; without a value it ends a hold
+OPENING = ord("O") | BY_ANNOTATION  # the first register of a new meter
 
 
 def mark_code(text: str) -> int:
@@ -45,8 +53,8 @@ def mark_code(text: str) -> int:
 
 
 def mark_text(code: int) -> str:
-    """The letter of a stored mark."""
-    return chr(code)
+    """The letter of a mark."""
+    return chr(code & ~BY_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,8 @@ class Readings:
 
     @property
     def valid(self) -> BoolArray:
-        """Readings that may enter a mean: mark ``N`` and a finite value (design §5)."""
-        return (self.mark == NORMAL) & np.isfinite(self.value)
+        """Readings that may enter a mean: a finite value, and mark ``N`` or an annotation behind it (design §5)."""
+        return ((self.mark == NORMAL) | (self.mark >= BY_ANNOTATION)) & np.isfinite(self.value)
 
     def by_time(self) -> Readings:
         """Sorted by (series, time), one per instant: of several, the later accepted one wins."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import uvicorn
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Message
+from plant_monitor.annotations import AnnotatedSource, Annotation
 from plant_monitor.answers import Evaluations
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
@@ -99,9 +100,19 @@ class DataFolder:
         with self.journal(plant, read_only=True) as journal:
             yield journal
 
+    @contextmanager
+    def judged(self, plant: Plant) -> Iterator[AnnotatedSource]:
+        """The readings of :meth:`source` under the annotations of this folder's ledger."""
+        with self.source(plant) as source:
+            standing: Sequence[Annotation] = ()
+            if self.ledger_file.exists():
+                with self.ledger() as ledger:
+                    standing = ledger.annotations.standing()
+            yield AnnotatedSource(plant, source, standing)
+
     @property
     def ledger_file(self) -> Path:
-        """Alerts, statements, laboratory results, keys."""
+        """Alerts, statements, laboratory results, annotations, keys."""
         return self.path / "ledger.sqlite"
 
     @contextmanager
@@ -162,7 +173,9 @@ class Service:
         self._write_to_influxdb(undo)
         self._answer_from(undo)
         every = self.settings.evaluate_every_ms
-        self.watch = Watch(plant, self.journal, self.desk, self._publisher, clock, every_ms=every)
+        self.watch = Watch(
+            plant, self.journal, self.ledger.annotations, self.desk, self._publisher, clock, every_ms=every
+        )
         last = LastReadings(plant, clock.now_ms())
         last.begin(self.journal, clock.now_ms())
         self.intake = Intake(self.journal, clock, stored=last.note)
@@ -212,7 +225,7 @@ class Service:
         if self.plant.read_from == "influxdb":
             self.source = undo.enter_context(DataFolder(self.settings.data).source(self.plant))
             touches = None
-        self.evaluations = Evaluations(self.plant, self.source, touches, self.clock)
+        self.evaluations = Evaluations(self.plant, self.source, touches, self.ledger.annotations, self.clock)
 
     def stop(self) -> None:
         """Stop every part in the reverse order: sources before intake, intake before the journal."""
@@ -229,6 +242,7 @@ class Service:
             plant=self.plant,
             source=self.source,
             ledger=self.ledger,
+            judged=self.evaluations.judged,
             evaluation=self.evaluations,
             health=self.health,
             act=self.desk.act,

@@ -16,6 +16,7 @@ import structlog
 
 from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Exceedance, Span
+from plant_monitor.annotations import AnnotatedSource, Annotation, Annotations, touched_by
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.errors import StoreError
@@ -46,6 +47,18 @@ class WatchedJournal(ReadingSource, Protocol):
 
     def drop(self, before_ms: int, now_ms: int) -> Dropped:
         """Drop the sealed days before an instant, if nothing of them is still to be done."""
+        ...
+
+
+class WatchedAnnotations(Annotations, Protocol):
+    """Where annotations are kept, and how far verdicts know them."""
+
+    def judged(self) -> int:
+        """The number up to which they do."""
+        ...
+
+    def judged_until(self, row: int) -> None:
+        """They do up to this one."""
         ...
 
 
@@ -81,6 +94,7 @@ class Watch:
         self,
         plant: Plant,
         journal: WatchedJournal,
+        annotations: WatchedAnnotations,
         desk: AlertDesk,
         results: Results | None,
         clock: Clock,
@@ -88,10 +102,12 @@ class Watch:
         every_ms: int = 60_000,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
-        self._clock, self._every_ms = clock, every_ms
+        self._annotations, self._clock, self._every_ms = annotations, clock, every_ms
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
+        self._row: int | None = None  # of the annotations, likewise
+        self._row_done = 0  # and up to which all is published
         self._judged_until: int | None = None  # windows that end by then are judged
         self._over: int | None = None  # token at the end of the last day; done when all is published
         self._latest: Evaluation | None = None
@@ -144,8 +160,13 @@ class Watch:
         """Evaluate what was touched and what has ended since the last step; the runs of days that were."""
         self._let_go()
         token, touched = self._journal.touched(self._seen)
+        if self._row is None:
+            self._row = self._row_done = self._annotations.judged()
+        row, annotations = self._annotations.changed(self._row)
+        source = self._judged()
         until_ms = now_ms - SETTLE_MS
-        days = monitor.affected_days(self._plant, self._journal, touched) | self._ended_days(until_ms)
+        days = monitor.affected_days(self._plant, source, touched) | self._ended_days(until_ms)
+        days |= self._annotated_days(source, annotations, until_ms)
         days = monitor.with_ended_months(self._plant, days, until_ms)
         days = monitor.kept_days(self._plant, self._journal, days)  # what stands of dropped days stands for good
         runs = monitor.runs_of_days(days)
@@ -158,12 +179,15 @@ class Watch:
                 self._results.publish(evaluation)
             if last >= local_day(now_ms, self._plant.zone):
                 self._latest = evaluation
-        self._finish(token, until_ms)
+        self._finish(token, row, until_ms)
         return runs
 
     def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
         """Local days as they are judged at an instant."""
-        return monitor.evaluate_days(self._plant, self._journal, first, last, until_ms=now_ms - SETTLE_MS)
+        return monitor.evaluate_days(self._plant, self._judged(), first, last, until_ms=now_ms - SETTLE_MS)
+
+    def _judged(self) -> AnnotatedSource:
+        return AnnotatedSource(self._plant, self._journal, self._annotations.standing())
 
     def _look_back(self, first: date) -> date:
         """A day more, or from where an episode goes on: it must be seen whole."""
@@ -186,16 +210,25 @@ class Watch:
             return set()
         return set(monitor.days_between(local_day(self._judged_until, zone), local_day(until_ms, zone)))
 
+    def _annotated_days(self, source: AnnotatedSource, annotations: Sequence[Annotation], until_ms: int) -> set[date]:
+        """Days that annotations reach, among those that have been judged; what is to come is judged in its time."""
+        extent = self._journal.extent()
+        if extent is None or not annotations:
+            return set()
+        first, last = (local_day(t, self._plant.zone) for t in (extent[0], max(extent[1], until_ms)))
+        days = monitor.affected_days(self._plant, source, touched_by(self._plant, annotations))
+        return {day for day in days if first <= day <= last}
+
     def _crossed_midnight(self, until_ms: int) -> bool:
         zone = self._plant.zone
         return local_day(until_ms, zone) != local_day(self._judged_until or until_ms, zone)
 
-    def _finish(self, token: int, until_ms: int) -> None:
+    def _finish(self, token: int, row: int, until_ms: int) -> None:
         """Remember how far we are. What is over and published needs no second look after a restart."""
         first = self._judged_until is None
         hour_ended = self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
         day_ended = self._judged_until is not None and self._crossed_midnight(until_ms)
-        self._seen, self._judged_until = token, until_ms
+        self._seen, self._row, self._judged_until = token, row, until_ms
         if day_ended:
             self._over = token
         self._let_go()
@@ -205,9 +238,14 @@ class Watch:
             self._drop_old(until_ms)
 
     def _let_go(self) -> None:
-        if self._over is not None and (self._results is None or self._results.days_unpublished == 0):
+        if self._results is not None and self._results.days_unpublished:
+            return
+        if self._over is not None:
             self._journal.touched_done(self._over)
             self._over = None
+        if self._row is not None and self._row != self._row_done:
+            self._annotations.judged_until(self._row)
+            self._row_done = self._row
 
     def _drop_old(self, now_ms: int) -> None:
         """Drop whole months that are older than the plant keeps readings: a month is judged as a whole."""

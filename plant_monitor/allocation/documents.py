@@ -220,6 +220,7 @@ def _volume(statement: Statement, volume: Volume) -> dict[str, Any]:
                 "end_time": rfc3339(j.end_ms, zone),
                 "end_register": plain_text(j.end_register),
                 "flow_m3": plain_text(j.flow_m3),
+                "meter_exchange": j.announced,
             }
             for j in volume.jumps
         ],

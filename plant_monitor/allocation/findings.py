@@ -12,7 +12,7 @@ from plant_monitor.allocation.loads import ENOUGH_VALID, OXYGEN_DEMAND
 from plant_monitor.allocation.period import Period
 from plant_monitor.allocation.split import LOAD, CostItem
 from plant_monitor.allocation.usage import Difference, Usage, needed_parameters
-from plant_monitor.allocation.volumes import ESTIMATED, JUMP, Jump
+from plant_monitor.allocation.volumes import ESTIMATED, JUMP, METER_EXCHANGE, Jump
 from plant_monitor.plant import VOLUME, Name, Plant
 from plant_monitor.windows import rfc3339
 
@@ -26,6 +26,11 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         WARNING,
         "累积流量由 {before}（{start}）变为 {after}（{end}），属跳变、清零或换表；此间以流量积分 {flow} m³ 代替",
         "register {before} at {start}, {after} at {end}: a jump, reset or exchange; {flow} m3 by the flow stand in",
+    ),
+    "meter_exchange": (
+        INFO,
+        "换表：旧表止码 {before}（{start}），新表起码 {after}（{end}）；其间以流量积分 {flow} m³ 计",
+        "meter exchanged: {before} closed the old one at {start}, {after} opened the new at {end}; {flow} m3 by flow",
     ),
     "no_register_before_start": (
         WARNING,
@@ -155,7 +160,7 @@ def volume_findings(plant: Plant, period: Period, usage: Usage) -> list[BillFind
             "last": rfc3339(volume.end.time_ms, plant.zone),
             "share": percent_text(known),
         }
-        found += [finding(code, about, **values) for code in volume.codes if code != JUMP]
+        found += [finding(code, about, **values) for code in volume.codes if code not in (JUMP, METER_EXCHANGE)]
         found += [_jump(jump, about, plant) for jump in volume.jumps]
         if ESTIMATED in volume.codes and not _can_estimate(plant, volume.member):
             found.append(finding("nothing_to_estimate_from", about))
@@ -166,7 +171,7 @@ def volume_findings(plant: Plant, period: Period, usage: Usage) -> list[BillFind
 
 def _jump(jump: Jump, about: Mapping[str, str], plant: Plant) -> BillFinding:
     return finding(
-        JUMP,
+        METER_EXCHANGE if jump.announced else JUMP,
         about,
         start=rfc3339(jump.start_ms, plant.zone),
         before=plain_text(jump.start_register),

@@ -7,7 +7,7 @@ only the ends, the jumps and what rounding noise could decide are looked at one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -87,6 +87,9 @@ def end_boundary(steps: Steps, totaliser: Series, start_ms: int, end_ms: int) ->
     """The register at the period's end; else the nearest one inside; else none."""
     if steps.counts[-1] and steps.time[-1] >= end_ms:
         return Boundary(end_ms, _dial(steps, totaliser, steps.counts.size - 1, end_ms))
+    if steps.exchange[-1] and steps.time[-1] == end_ms:  # the new meter belongs to what follows
+        closing = _register_read(steps, -2)
+        return replace(closing, time_ms=end_ms) if steps.at_once[-1] else closing
     inside = np.flatnonzero((steps.time >= start_ms) & (steps.time <= end_ms))
     return _register_read(steps, int(inside[-1])) if inside.size else Boundary(end_ms, None)
 

@@ -27,6 +27,7 @@ FLOW_METHOD = "flow"
 ESTIMATE = "estimate"
 
 JUMP = "jump"
+METER_EXCHANGE = "meter_exchange"
 NO_REGISTER_BEFORE_START = "no_register_before_start"
 NO_REGISTER_AFTER_END = "no_register_after_end"
 NO_REGISTER = "no_register"
@@ -36,13 +37,17 @@ ESTIMATED = "estimated"
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A step of the register that counts for nothing (jump, reset, exchange); the flow stands in."""
+    """A step of the register that counts for nothing (jump, reset, exchange); the flow stands in.
+
+    ``announced`` True for an exchange whose registers an annotation states
+    """
 
     start_ms: int
     start_register: Decimal
     end_ms: int
     end_register: Decimal
     flow_m3: Decimal  # the flow's integral over the part inside the period
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +113,11 @@ def _from_registers(
     time, counts = steps.time, steps.counts
     to_m3 = units.ratio(totaliser.unit, "m3")
     registers_m3 = counted(steps, totaliser, start_ms, end_ms) * to_m3
-    jumps = np.flatnonzero(~counts)
-    spans = [(max(int(time[i]), start_ms), min(int(time[i + 1]), end_ms)) for i in jumps]
-    codes = [JUMP] if spans else []
+    gaps = [int(i) for i in np.flatnonzero(~counts & ~steps.at_once)]
+    spans = [(max(int(time[i]), start_ms), min(int(time[i + 1]), end_ms)) for i in gaps]
+    codes = [JUMP] if any(not steps.exchange[i] for i in gaps) else []
+    if steps.exchange.any():
+        codes.append(METER_EXCHANGE)
     beyond: list[tuple[int, int]] = []
     if time[0] > start_ms:
         beyond.append((start_ms, int(time[0])))
@@ -132,17 +139,19 @@ def _from_registers(
         flow_m3=flow_total,
         known_flow_ms=known_ms,
         unit=totaliser.unit,
-        jumps=tuple(
-            Jump(
-                int(time[i]),
-                decimal_of(steps.register[i]),
-                int(time[i + 1]),
-                decimal_of(steps.register[i + 1]),
-                integral(flowed),
-            )
-            for i, flowed in zip(jumps, flow_m3)
-        ),
+        jumps=_jumps(steps, dict(zip(gaps, flow_m3))),
     )
+
+
+def _jumps(steps: Steps, flow_m3: Mapping[int, float]) -> tuple[Jump, ...]:
+    """The steps that count for nothing, with the flow [m³] that stands in for them, by step."""
+    found = []
+    for i in (int(i) for i in np.flatnonzero(~steps.counts)):
+        start, end = int(steps.time[i + 1] if steps.at_once[i] else steps.time[i]), int(steps.time[i + 1])
+        registers = decimal_of(steps.register[i]), decimal_of(steps.register[i + 1])
+        flowed = integral(flow_m3.get(i, 0.0))
+        found.append(Jump(start, registers[0], end, registers[1], flowed, bool(steps.exchange[i])))
+    return tuple(found)
 
 
 def _flow_integrals(

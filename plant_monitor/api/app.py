@@ -11,6 +11,7 @@ from plant_monitor import __version__
 from plant_monitor.api import errors
 from plant_monitor.api.alert_routes import alert_routes
 from plant_monitor.api.analysis_routes import analysis_routes
+from plant_monitor.api.annotation_routes import annotation_routes
 from plant_monitor.api.compliance_routes import compliance_routes
 from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
@@ -64,6 +65,7 @@ def create_app(services: ApiServices) -> FastAPI:
         plant_routes,
         readings_routes,
         compliance_routes,
+        annotation_routes,
         lab_routes,
         alert_routes,
         analysis_routes,

@@ -119,7 +119,7 @@ def _paired(services: ApiServices, rows: Sequence[Row], found: Iterable[LabResul
         message = f"found {len(samples)} results, expected at most {MAX_RESULTS}: ask for them in parts"
         raise ApiError(422, "range_too_long", message, "query.from")
     shown = [r for r in found if (r.point, r.parameter, r.start_ms, r.end_ms, r.laboratory, r.method) in samples]
-    full = {_key(row, plant): row for row in monitor.laboratory(plant, services.source, shown).rows()}
+    full = {_key(row, plant): row for row in monitor.laboratory(plant, services.judged(), shown).rows()}
     return [{**full[key], **({} if viewer.sees_names else {"who": ""})} for key in keys]
 
 

@@ -82,11 +82,11 @@ def read_range(query: RangeQuery, zone: ZoneInfo, now_ms: int, *, default_days: 
     ------
     ApiError  no time, ``to`` before ``from``, or more than ``max_days``
     """
-    to_ms = now_ms if query.to is None else _instant(query.to, zone, "query.to")
+    to_ms = now_ms if query.to is None else read_instant(query.to, zone, "query.to")
     if query.from_ is None:
         from_ms = day_start_ms(local_day(min(to_ms, now_ms), zone) - timedelta(days=default_days), zone)
     else:
-        from_ms = _instant(query.from_, zone, "query.from")
+        from_ms = read_instant(query.from_, zone, "query.from")
     if query.to is not None and to_ms < from_ms:
         raise invalid("found a `to` before `from`, expected a later time", "query.to")
     end_ms = min(to_ms, now_ms)
@@ -103,7 +103,13 @@ def read_range(query: RangeQuery, zone: ZoneInfo, now_ms: int, *, default_days: 
     return Range(Span(from_ms, end_ms), first, last)
 
 
-def _instant(text: str, zone: ZoneInfo, where: str) -> int:
+def read_instant(text: str, zone: ZoneInfo, where: str) -> int:
+    """Ms of an instant of a request: RFC 3339 with an offset, or a local date's beginning.
+
+    Raises
+    ------
+    ApiError  it is neither
+    """
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             day = date.fromisoformat(text)

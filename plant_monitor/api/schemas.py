@@ -243,6 +243,27 @@ class LabTakenView(BaseModel):
     replaced: int
 
 
+class AnnotationView(BaseModel):
+    """An annotation, laid over readings that stay as they came."""
+
+    id: int
+    kind: str
+    point: str
+    parameter: str = Field(description="empty: every one of the point")
+    from_: str = Field(alias="from")
+    to: str = Field(description="exclusive; that of `from` for an instant")
+    value: float | None = Field(description="manual value, in the unit of plant.yaml")
+    closing_register: float | None
+    opening_register: float | None
+    reason: str
+    evidence: str
+    author: str = Field(description="members read a role alone, as in what follows")
+    entered: str
+    withdrawn: str | None = Field(description="when it was taken back; null while it stands")
+    withdrawn_by: str
+    withdrawn_reason: str
+
+
 class EpisodeView(BaseModel):
     """An episode of an alert."""
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transition
+from plant_monitor.annotations import Annotation
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.laboratory import LabResult
@@ -223,6 +224,43 @@ class Lab(Protocol):
     ) -> Sequence[StoredLabResult]: ...
 
 
+class Withdrawal(Protocol):
+    """How an annotation was taken back."""
+
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class StoredAnnotation(Protocol):
+    """An annotation that was entered."""
+
+    @property
+    def annotation(self) -> Annotation: ...
+    @property
+    def withdrawn(self) -> Withdrawal | None: ...
+
+
+class AnnotationLog(Protocol):
+    """Where annotations are kept."""
+
+    def add(self, annotation: Annotation, *, now_ms: int, actor: str) -> Annotation: ...
+    def withdraw(self, number: int, reason: str, *, now_ms: int, actor: str) -> StoredAnnotation | None: ...
+    def find(
+        self,
+        *,
+        points: Collection[str] | None = None,
+        parameter: str | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        before_id: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[StoredAnnotation]: ...
+
+
 class ApiLedger(Protocol):
     """What the API needs of a ledger."""
 
@@ -238,12 +276,15 @@ class ApiLedger(Protocol):
     def objections(self) -> Objections: ...
     @property
     def lab(self) -> Lab: ...
+    @property
+    def annotations(self) -> AnnotationLog: ...
 
 
 @dataclass(frozen=True)
 class ApiServices:
     """What the API answers from.
 
+    ``source`` the readings as they came · ``judged()`` the same under the annotations that stand ·
     ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``health()`` has a ``status`` of
     ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry`` metrics of the
     service itself, shown beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
@@ -253,6 +294,7 @@ class ApiServices:
 
     plant: Plant
     source: ReadingSource
+    judged: Callable[[], ReadingSource]
     ledger: ApiLedger
     evaluation: Callable[[date, date], Evaluation]
     health: Callable[[], Mapping[str, Any]]

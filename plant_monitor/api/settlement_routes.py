@@ -81,7 +81,7 @@ def settlement_routes(services: ApiServices) -> APIRouter:
         require_statement(book, number, viewer)
         viewer.require_to_settle()
         done = deed(viewer, body.override_reason if body else "")
-        kept = settlement.issue(book, plant, services.source, number, done)
+        kept = settlement.issue(book, plant, services.judged(), number, done)
         return statement_view(kept, viewer, plant.zone)
 
     @router.post("/statements/{number}/correct", response_model=StatementView)
@@ -91,7 +91,7 @@ def settlement_routes(services: ApiServices) -> APIRouter:
         require_statement(book, number, viewer)
         viewer.require_to_settle()
         done = deed(viewer, body.override_reason)
-        kept = settlement.correct(book, plant, services.source, number, body.cause, done)
+        kept = settlement.correct(book, plant, services.judged(), number, body.cause, done)
         return statement_view(kept, viewer, plant.zone)
 
     return router
@@ -106,7 +106,7 @@ def _made(services: ApiServices, body: DraftBody) -> Statement | Running:
     try:
         period = Period.parse(body.period, services.plant.zone)
         if body.until is not None:
-            return monitor.bill_running(services.plant, services.source, period, costs, body.until)
-        return monitor.bill_period(services.plant, services.source, period, costs)
+            return monitor.bill_running(services.plant, services.judged(), period, costs, body.until)
+        return monitor.bill_period(services.plant, services.judged(), period, costs)
     except InputError as error:
         raise invalid(str(error), "body") from None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 from plant_monitor.cli import alerts, data, keys, operation, plant, results, statements
+from plant_monitor.cli import annotations as notes
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
 
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": results.evaluate,
     "whatif": results.whatif,
     "explain": results.explain,
+    "annotate": notes.annotate,
     "bill": statements.bill,
     "verify": statements.verify,
     "backup": operation.backup_,
@@ -69,6 +71,10 @@ app.add_typer(
         correct=statements.statements_correct,
     ),
     name="statements",
+)
+app.add_typer(
+    _group("What was said about readings. 标注。", list=notes.annotations_list, withdraw=notes.annotations_withdraw),
+    name="annotations",
 )
 app.add_typer(
     _group(

@@ -67,12 +67,12 @@ def tell(lines: Sequence[Name]) -> None:
 
 @contextmanager
 def readings_source(plant: Plant, readings: Path | None, data: Path) -> Iterator[tuple[ReadingSource, list[Reject]]]:
-    """Where the command reads from: the file given, or the journal; and the file's bad rows."""
+    """Where the command reads from: the file given, or the store under its annotations; and the file's bad rows."""
     if readings is not None:
         good, bad = read_readings(readings, plant)
         yield MemorySource(good), bad
         return
-    with DataFolder(data).source(plant) as source:
+    with DataFolder(data).judged(plant) as source:
         yield source, []
 
 

@@ -209,7 +209,7 @@ def plant_of(ledger: Ledger, digest: str) -> Plant:
 def _desk(plant_file: Path, data: Path) -> Iterator[tuple[Plant, Any, Ledger]]:
     """Where statements are issued: the plant, its readings, the ledger."""
     plant = reading_plant(plant_file, from_store=True)
-    with DataFolder(data).source(plant) as source, DataFolder(data).ledger() as ledger:
+    with DataFolder(data).judged(plant) as source, DataFolder(data).ledger() as ledger:
         yield plant, source, ledger
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from plant_monitor import units
+from plant_monitor.annotations import Annotation, Kind
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
 from plant_monitor.holds import FlowCurve, flow_curve
 from plant_monitor.plant import FLOW, PH, VOLUME, Limit, Name, Plant, Point, Represents, Series
-from plant_monitor.readings import Readings, mark_text
-from plant_monitor.windows import HOUR_MS, Windows
+from plant_monitor.readings import MADE, Readings, mark_text
+from plant_monitor.windows import HOUR_MS, Windows, rfc3339
 
 VERDICTS = {
     "no_limit": ("没有有效限值，不作判定", "no limit is in force, so nothing is judged"),
@@ -37,11 +38,43 @@ WORDS = {
     "met": "达标",
 }
 
+# What a mark says (HJ 212-2017 table 8; X is ours).
+MARKS = {
+    "N": ("没有数值", "no value"),
+    "F": ("仪器停运", "instrument stopped"),
+    "M": ("维护", "maintenance"),
+    "S": ("手工设定", "set by hand"),
+    "D": ("故障", "fault"),
+    "C": ("校准", "calibration"),
+    "T": ("超量程", "over range"),
+    "B": ("通讯中断", "communication lost"),
+    "X": ("人工剔除", "excluded by a person"),
+}
 
-def explain_day(plant: Plant, readings: Readings, windows: Windows, point: Point, series: Series) -> list[Name]:
+KINDS = {
+    Kind.MAINTENANCE: ("维护", "maintenance"),
+    Kind.CALIBRATION: ("校准", "calibration"),
+    Kind.FAULT: ("故障", "fault"),
+    Kind.EXCLUSION: ("剔除", "exclusion"),
+    Kind.MANUAL_VALUE: ("手工值", "value by hand"),
+    Kind.METER_EXCHANGE: ("换表", "meter exchange"),
+}
+
+UNKNOWN = ("未知标记", "a mark that is not known")
+
+
+def explain_day(
+    plant: Plant,
+    readings: Readings,
+    windows: Windows,
+    point: Point,
+    series: Series,
+    annotations: Sequence[Annotation] = (),
+) -> list[Name]:
     """The derivation of one series' verdicts on the one day of ``windows``, line by line.
 
-    ``readings`` as for :func:`~plant_monitor.compliance.evaluate.evaluate`.
+    ``readings`` as for :func:`~plant_monitor.compliance.evaluate.evaluate`; ``annotations`` lie over them already,
+    and are told.
     """
     evaluation = evaluate(plant, readings, windows)
     by_parameter = {
@@ -50,7 +83,9 @@ def explain_day(plant: Plant, readings: Readings, windows: Windows, point: Point
     own = by_parameter[series.parameter]
     curve = flow_curve(point, plant, by_parameter, windows.hour_edges)
     rows = [r for r in evaluation.daily.rows() if (r["point"], r["parameter"]) == (point.id, series.parameter)]
-    lines = [_title(point, series, windows), *_readings(own, windows), _hold(series)]
+    lines = [_title(point, series, windows), *_readings(own, windows)]
+    lines += [_annotated(one, plant) for one in annotations if _matters(one, point, series, windows)]
+    lines.append(_hold(series))
     if series.parameter != FLOW:
         lines += _flow(point, plant, by_parameter, curve, windows)
     lines += _share(rows[0], curve, series, windows)
@@ -67,7 +102,7 @@ def _title(point: Point, series: Series, windows: Windows) -> Name:
 
 
 def _readings(own: Readings, windows: Windows) -> list[Name]:
-    inside = own.take((own.time >= windows.start_ms) & (own.time < windows.end_ms))
+    inside = own.take((own.time >= windows.start_ms) & (own.time < windows.end_ms) & (own.mark != MADE))
     valid = int(inside.valid.sum())
     lines = [
         Name(
@@ -77,14 +112,35 @@ def _readings(own: Readings, windows: Windows) -> list[Name]:
     ]
     marks = Counter(mark_text(int(m)) for m in inside.mark[~inside.valid])
     if marks:
-        told = ", ".join(f"{mark} × {count}" for mark, count in sorted(marks.items()))
-        lines.append(
-            Name(
-                f"无效读数按标记：{told}（标记 N 而无效者没有数值）。",
-                f"Invalid, by mark: {told} (an invalid N has no value).",
-            )
+        zh, en = (
+            ", ".join(f"{m} × {n} ({MARKS.get(m, UNKNOWN)[language]})" for m, n in sorted(marks.items()))
+            for language in (0, 1)
         )
+        lines.append(Name(f"无效读数按标记：{zh}。", f"Invalid, by mark: {en}."))
     return lines
+
+
+def _matters(one: Annotation, point: Point, series: Series, windows: Windows) -> bool:
+    """True where it may have had a part in the day: it is about the series or the point's water."""
+    water = [s for s in point.series if s.parameter in (FLOW, VOLUME)]
+    reach = 2 * (series.interval_ms or 0)
+    near = one.start_ms < windows.end_ms + reach and one.end_ms >= windows.start_ms - reach
+    return near and any(one.concerns(s) for s in (series, *water))
+
+
+def _annotated(one: Annotation, plant: Plant) -> Name:
+    zh, en = KINDS[one.kind]
+    times = rfc3339(one.start_ms, plant.zone), rfc3339(one.end_ms, plant.zone)
+    span = times[0] if one.start_ms == one.end_ms else " – ".join(times)
+    what = one.parameter or "*"
+    says = "" if one.value is None else f" {one.value:g}"
+    says += "" if one.closing is None else f" {one.closing:g} → {one.opening:g}"
+    shown = f" ({one.evidence})" if one.evidence else ""
+    return Name(
+        f"标注 {one.id}：{what} {zh}{says}，{span}；理由：{one.reason}{shown}；录入 {one.author}。原始读数保留。",
+        f"Annotation {one.id}: {what}, {en}{says}, {span}; because: {one.reason}{shown}; by {one.author}. "
+        "What was measured is kept.",
+    )
 
 
 def _hold(series: Series) -> Name:
@@ -150,6 +206,13 @@ def _statistic(
     load = row["load_kg"]
     if not (units.is_concentration(series.unit) and curve.metered and load and row["value"]):
         return [Name("按时间加权平均。", "Time-weighted mean.")]
+    if row["statistic"] == "daily_load":
+        return [
+            Name(
+                f"负荷为有效时间内浓度 × 流量之和：{load:.6g} kg。",
+                f"The load is concentration × flow, summed over the valid time: {load:.6g} kg.",
+            )
+        ]
     if row["statistic"] != "daily_mean":
         return [Name("各小时按流量加权。", "Each hour is flow-weighted.")]
     unit = _unit(plant, series, row, evaluation)
@@ -190,9 +253,10 @@ def _judged(plant: Plant, series: Series, row: dict[str, Any], evaluation: Evalu
         )
     ]
     if limit is not None:
-        since = f"{limit.valid_from or '…'} – {limit.valid_to or '…'}"
+        dates = _in_force(limit)
         source = " ".join(x for x in (limit.clause, limit.source or limit_set.source) if x)
-        lines.append(Name(f"  限值来源：{source}；有效期 {since}。", f"  The limit: {source}; in force {since}."))
+        of = Name(f"{source}；" if source else "", f"{source}; " if source else "")
+        lines.append(Name(f"  限值来源：{of.zh}{dates.zh}。", f"  The limit: {of.en}{dates.en}."))
         if not limit.verified:
             lines.append(
                 Name(
@@ -212,16 +276,35 @@ def _limit(limits: Sequence[Limit], series: Series, row: dict[str, Any], evaluat
     return max(mine, key=lambda x: str(x.valid_from or ""), default=None)
 
 
+def _in_force(limit: Limit) -> Name:
+    if limit.valid_from and limit.valid_to:
+        span = f"{limit.valid_from} – {limit.valid_to}"
+        return Name(f"有效期 {span}", f"in force {span}")
+    if limit.valid_from:
+        return Name(f"自 {limit.valid_from} 起有效", f"in force since {limit.valid_from}")
+    if limit.valid_to:
+        return Name(f"有效至 {limit.valid_to}", f"in force until {limit.valid_to}")
+    return Name("长期有效", "in force at all times")
+
+
 def _hours_judged(series: Series, row: dict[str, Any], evaluation: Evaluation) -> Name:
     key = (series.point, series.parameter, row["limit_set"], row["statistic"])
     hours = [r for r in evaluation.hourly.rows() if (r["point"], r["parameter"], r["limit_set"], r["statistic"]) == key]
     counts = Counter(r["verdict"] for r in hours)
     told = ", ".join(f"{verdict} × {count}" for verdict, count in sorted(counts.items()))
     told_zh = "，".join(f"{WORDS[verdict]} × {count}" for verdict, count in sorted(counts.items()))
-    return Name(
-        f"  各小时：{told_zh}；当日数值为余量最小的小时。",
-        f"  By hour: {told}; the day's value is its tightest hour's.",
-    )
+    decided = [r for r in hours if r["verdict"] in ("met", "exceeded")]
+    tightest = next((r["hour"][11:16] for r in decided if r["mean"] == row["value"]), None)
+    over = [f"{r['hour'][11:16]} ({r['mean']:.6g})" for r in decided if r["verdict"] == "exceeded"]
+    zh, en = f"  各小时：{told_zh}", f"  By hour: {told}"
+    if tightest is not None:
+        zh, en = (
+            f"{zh}；当日数值为余量最小的小时（{tightest}）",
+            f"{en}; the day's value is its tightest hour's: {tightest}",
+        )
+    if over:
+        zh, en = f"{zh}；超标小时：{'、'.join(over)}", f"{en}; exceeded in the hour of {', '.join(over)}"
+    return Name(f"{zh}。", f"{en}.")
 
 
 def _hours(ms: int) -> str:

@@ -16,7 +16,7 @@ from plant_monitor.compliance.months import Months
 from plant_monitor.compliance.tables import RATES_COLUMNS, Table
 from plant_monitor.holds import FlowCurve, exceeds
 from plant_monitor.plant import FLOW, MarkedNumber, Represents, Series
-from plant_monitor.readings import COMMUNICATION_LOST, IntArray, Readings
+from plant_monitor.readings import COMMUNICATION_LOST, MADE, IntArray, Readings
 from plant_monitor.windows import Windows
 
 
@@ -48,7 +48,7 @@ def count_readings(series: Series, readings: Readings, curve: FlowCurve, windows
     time = readings.time - 1 if series.represents is Represents.BEFORE else readings.time
     first, stop = np.searchsorted(time, [windows.day_edges[0], windows.day_edges[-1]])
     time, readings = time[first:stop], readings.take(slice(first, stop))
-    came = readings.mark != COMMUNICATION_LOST
+    came = (readings.mark != COMMUNICATION_LOST) & (readings.mark != MADE)
     if series.parameter != FLOW and not curve.due.all():
         came &= curve.due[np.searchsorted(curve.edges, time, side="right") - 1]
     day = np.searchsorted(windows.day_edges, time, side="right") - 1

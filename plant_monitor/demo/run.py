@@ -169,7 +169,7 @@ def bill_month(screen: Screen) -> None:
     stage_costs = service.settings.data / "costs.csv"
     plant, now_ms = service.plant, service.clock.now_ms()
     period = Period.parse(f"{local_day(now_ms - DAY_MS, plant.zone):%Y-%m}", plant.zone)
-    statement = monitor.bill_period(plant, service.journal, period, read_costs(stage_costs, plant))
+    statement = monitor.bill_period(plant, service.evaluations.judged(), period, read_costs(stage_costs, plant))
     draft(service.ledger.statements, statement, Deed("monitor", now_ms))
     screen.statement = statement
 

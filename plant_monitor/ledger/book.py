@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plant_monitor.ledger.alerts import AlertLog
+from plant_monitor.ledger.annotations import AnnotationLog
 from plant_monitor.ledger.audit import AuditTrail
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import DeliveryLog
@@ -31,6 +32,7 @@ class Ledger:
         self.statements = StatementBook(self._database)
         self.objections = ObjectionBook(self._database)
         self.lab = LabBook(self._database)
+        self.annotations = AnnotationLog(self._database)
         self.keys = KeyRing(self._database)
         self.audit = AuditTrail(self._database)
 

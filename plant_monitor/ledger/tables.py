@@ -1,8 +1,8 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
 Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``audit``,
-``lab_results``, ``objections`` and ``objection_events`` are append-only: triggers in the database refuse to change
-or delete a row. So they do for ``statements``, but that a draft becomes issued or superseded, once.
+``lab_results``, ``annotations``, ``objections`` and ``objection_events`` are append-only: triggers in the database
+refuse to change or delete a row. So they do for ``statements``, but that a draft becomes issued or superseded, once.
 """
 
 from __future__ import annotations
@@ -183,6 +183,35 @@ lab_results = Table(
     Column("entered_by", String(128), nullable=False),
     Index("lab_results_sample", "point", "parameter", "start_ms"),
     sqlite_autoincrement=True,
+)
+
+annotation_rows = Table(
+    "annotations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("point", String(128), nullable=False),
+    Column("parameter", String(64), nullable=False),  # empty = every one of the point
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("value", Float),
+    Column("closing", Float),  # register of the old meter
+    Column("opening", Float),  # register of the new one
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("withdraws", Integer, ForeignKey("annotations.id"), unique=True),  # this row takes that one back
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("entered_by", String(128), nullable=False),
+    Index("annotations_point", "point", "start_ms"),
+    sqlite_autoincrement=True,
+)
+
+# How far a part of the service has worked through something that only grows.
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("done", BigInteger, nullable=False),
 )
 
 api_keys = Table(

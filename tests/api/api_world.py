@@ -22,6 +22,7 @@ from plant_monitor.alerts.messages import message
 from plant_monitor.allocation.documents import document
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, bill
+from plant_monitor.answers import Evaluations
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.clock import ManualClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -172,12 +173,7 @@ def make_world(
     readings = MemorySource(make_readings(plant))
     ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite")
     clock = ManualClock(NOW)
-    cache: dict[tuple[date, date], Evaluation] = {}
-
-    def evaluation(first: date, last: date) -> Evaluation:
-        if (first, last) not in cache:
-            cache[first, last] = monitor.evaluate_days(plant, readings, first, last, until_ms=clock.now_ms())
-        return cache[first, last]
+    evaluation = Evaluations(plant, readings, None, ledger.annotations, clock)
 
     keys = {role: ledger.keys.add(role, label=role, now_ms=NOW).secret for role in ("operator", "officer", "admin")}
     for member in plant.members:
@@ -194,7 +190,7 @@ def make_world(
     }
     shown = evaluation_instead or evaluation
     services.setdefault("act", AlertDesk(ledger, {}, plant, clock).act)
-    app = create_app(ApiServices(plant, source or readings, ledger, shown, clock=clock, **services))
+    app = create_app(ApiServices(plant, source or readings, evaluation.judged, ledger, shown, clock=clock, **services))
     world.client = TestClient(app, raise_server_exceptions=False)
     return world
 

@@ -23,11 +23,23 @@ def explained(case: str, parameter: str, day: str, capsys: pytest.CaptureFixture
             "totaliser_stands_in",
             "cod_cr",
             "2026-10-01",
-            ["206.667 m³", "For 6 h of that", "29.3333 kg ÷ 206.667 m³ = 141.935 mg/L", "limit 300 mg/L: met", "达标"],
+            [
+                "206.667 m³",
+                "For 6 h of that",
+                "29.3333 kg ÷ 206.667 m³ = 141.935 mg/L",
+                "limit 300 mg/L: met",
+                "达标",
+                "in force at all times",
+            ],
         ),
         ("no_discharge", "cod_cr", "2026-10-02", ["no time is due", "nothing was discharged", "没有排放"]),
         ("three_quarters", "cod_cr", "2026-10-02", ["valid 18 h", "less than 75 %", "不能判定达标"]),
-        ("marks_end_holds", "cod_cr", "2026-10-01", ["4 readings that day, 2 of them valid", "D × 1", "N × 1"]),
+        (
+            "marks_end_holds",
+            "cod_cr",
+            "2026-10-01",
+            ["4 readings that day, 2 of them valid", "D × 1 (fault)", "N × 1 (没有数值)"],
+        ),
         ("represents_before", "cod_cr", "2026-10-01", ["at most 720 min", "126 kg ÷ 480.000 m³ = 262.5 mg/L"]),
         (
             "ph_is_never_averaged",
@@ -36,14 +48,20 @@ def explained(case: str, parameter: str, day: str, capsys: pytest.CaptureFixture
             [
                 "5.8, limit 6 … 9: exceeded",
                 "insufficient_data × 23",
-                "the day's value is its tightest hour's",
+                "the day's value is its tightest hour's: 00:00",
+                "exceeded in the hour of 00:00 (5.8)",
                 "超标 × 1",
             ],
         ),
         ("dated_limits", "cod_cr", "2026-10-02", ["limit 500 mg/L", "2026-10-02 – 2026-10-03"]),
         ("dated_limits", "cod_cr", "2026-10-04", ["no limit is in force", "没有有效限值"]),
         ("units", "cod_cr", "2026-10-01", ["108 kg ÷ 432.000 m³ = 0.25 g/L", "limit 0.3 g/L"]),
-        ("daily_load", "cod_cr", "2026-10-02", ["50400 g/d, limit 50000 g/d: exceeded"]),
+        (
+            "daily_load",
+            "cod_cr",
+            "2026-10-02",
+            ["summed over the valid time: 50.4 kg", "50400 g/d, limit 50000 g/d: exceeded"],
+        ),
     ],
 )
 def test_words_and_numbers(

@@ -1,10 +1,12 @@
 """The live side on real stores: what arrives when, what is told when, and the same bits as a re-evaluation."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from plant_monitor import monitor
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.annotations import AnnotatedSource, Annotation, Kind, problem_of
 from plant_monitor.answers import Evaluations
 from plant_monitor.clock import ManualClock
 from plant_monitor.errors import InputError
@@ -34,8 +37,9 @@ from plant_monitor.plant import (
 )
 from plant_monitor.readings import Readings
 from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.store.memory import MemorySource
 from plant_monitor.watch import SETTLE_MS, Watch
-from plant_monitor.windows import HOUR_MS, day_start_ms
+from plant_monitor.windows import HOUR_MS, day_start_ms, local_day
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAY = date(2026, 10, 1)
@@ -104,12 +108,13 @@ class Live:
         self.journal.append(readings, accepted_ms=self.clock.now_ms())
 
 
-def opened(folder: Path, clock: ManualClock, plant: Plant = PLANT) -> Live:
+def opened(folder: Path, clock: ManualClock, results: Any = None, plant: Plant = PLANT) -> Live:
     journal = open_journal(folder / "journal.sqlite", SERIES)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
     desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), plant, clock)
-    watch = Watch(plant, journal, desk, None, clock)
-    return Live(folder, clock, journal, ledger, desk, watch, Evaluations(plant, journal, journal, clock))
+    watch = Watch(plant, journal, ledger.annotations, desk, results, clock)
+    evaluations = Evaluations(plant, journal, journal, ledger.annotations, clock)
+    return Live(folder, clock, journal, ledger, desk, watch, evaluations)
 
 
 def closed(live: Live) -> None:
@@ -185,10 +190,101 @@ def value(evaluation: monitor.Evaluation) -> float:
     return row["value"]
 
 
+def note(kind: Kind, parameter: str, start: float, end: float, **more: Any) -> Annotation:
+    return Annotation(kind, "out", parameter, T0 + int(start * HOUR_MS), T0 + int(end * HOUR_MS), "why", **more)
+
+
+def test_an_annotation_reopens_its_day_and_its_withdrawal_restores_it(live: Live) -> None:
+    """An exceedance told in the morning is a calibration that nobody had marked."""
+    live.append(
+        Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2, count=20), hours(0, 900.0, 2, first=20, count=4)])
+    )
+    (told,) = live.at(T0 + DAY_MS + SETTLE_MS)
+    assert "316.7 mg/L > 300 mg/L" in told
+    before = list(live.evaluations(DAY, DAY).daily.rows())
+    said = note(Kind.CALIBRATION, "cod_cr", 20, 24)
+    stored = live.ledger.annotations.add(said, now_ms=live.clock.now_ms(), actor="cli:li")
+    assert value(live.evaluations(DAY, DAY)) == 200, "at once"
+    assert len(live.at(T0 + DAY_MS + 2 * SETTLE_MS)) == 2, "the exceedance is withdrawn"
+    (alert,) = live.ledger.alerts.find()
+    assert alert.episodes[0].withdrawn
+    assert live.journal.read(2, T0, T0 + 2 * DAY_MS).valid.all(), "what came is as it came"
+    live.ledger.annotations.withdraw(stored.id, "it was water", now_ms=live.clock.now_ms(), actor="cli:li")
+    live.at(T0 + DAY_MS + 3 * SETTLE_MS)
+    assert not live.ledger.alerts.find()[0].episodes[0].withdrawn
+    assert list(live.evaluations(DAY, DAY).daily.rows()) == before
+
+
+def test_an_annotation_made_while_the_service_was_off_is_judged_at_the_start(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 400.0, 2)]))
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    live.at(T0 + 2 * DAY_MS + SETTLE_MS)  # a midnight has passed: the day is done with
+    closed(live)
+    ledger = Ledger(f"sqlite:///{live.folder / 'ledger.sqlite'}")
+    ledger.annotations.add(note(Kind.FAULT, "", 0, 24), now_ms=live.clock.now_ms(), actor="cli:li")
+    ledger.close()
+    for _ in range(2):
+        again = opened(live.folder, live.clock)
+        told = again.at(T0 + 2 * DAY_MS + 2 * SETTLE_MS)
+        assert len(told) == 2, "withdrawn, and told once"
+        closed(again)
+
+
+KINDS = {
+    Kind.MAINTENANCE: {},
+    Kind.CALIBRATION: {},
+    Kind.FAULT: {},
+    Kind.EXCLUSION: {},
+    Kind.MANUAL_VALUE: {"value": 321.0, "evidence": "report"},
+    Kind.METER_EXCHANGE: {"closing": 450.0, "opening": 3.0},
+}
+
+
+def any_note(data: st.DataObject) -> Annotation:
+    kind = data.draw(st.sampled_from(list(KINDS)))
+    parameter = data.draw(st.sampled_from(["", "flow", "volume", "cod_cr", "ph"]))
+    if kind is Kind.METER_EXCHANGE:
+        parameter = "volume"
+    elif kind is Kind.MANUAL_VALUE:
+        parameter = parameter or "cod_cr"
+    start, end = sorted((data.draw(st.integers(-4, 150)) / 2, data.draw(st.integers(-4, 150)) / 2))
+    if kind is Kind.MANUAL_VALUE and parameter == "volume":
+        end = start
+    return note(kind, parameter, start, end, **KINDS[kind])
+
+
+def say_something(live: Live, data: st.DataObject) -> None:
+    """Enter an annotation, or take one back; what makes no sense is left."""
+    log, now_ms = live.ledger.annotations, live.clock.now_ms()
+    standing = log.standing()
+    if standing and data.draw(st.booleans()):
+        log.withdraw(data.draw(st.sampled_from(standing)).id, "why not", now_ms=now_ms, actor="a")
+        return
+    one = any_note(data)
+    if problem_of(PLANT, one) is None:
+        with suppress(InputError):  # a second value for one instant
+            log.add(one, now_ms=now_ms, actor="a")
+
+
+class Published:
+    """Results as panels have them: the rows of a day as they were last written."""
+
+    def __init__(self) -> None:
+        self.days: dict[date, list[Any]] = {}
+        self.days_unpublished = 0
+
+    def publish(self, evaluation: Any) -> None:
+        for day in evaluation.windows.days:
+            text = day.isoformat()
+            rows = [r for r in evaluation.daily.rows() if r["date"] == text]
+            self.days[day] = rows + [r for r in evaluation.hourly.rows() if r["hour"].startswith(text)]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
 @given(data=st.data())
 def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Any order of arrival, any chunks, restarts in between: the live tables are those of one evaluation of it all."""
+    """Any order of arrival, any chunks, annotations that come and go, restarts in between: the live tables, and what
+    was last published of every day, are those of one evaluation of it all."""
     n = data.draw(st.integers(5, 60))
     slots = data.draw(st.lists(st.tuples(st.integers(0, 3), st.integers(-2, 74)), min_size=n, max_size=n, unique=True))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -199,24 +295,39 @@ def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_fac
         ]
     )
     folder = tmp_path_factory.mktemp("live")
-    live = opened(folder, ManualClock(T0))
+    published = Published()
+    live = opened(folder, ManualClock(T0), published)
     start = 0
     while start < n:
         stop = min(n, start + data.draw(st.integers(1, 25)))
         live.append(readings.take(np.arange(start, stop)))
+        for _ in range(data.draw(st.integers(0, 2))):
+            say_something(live, data)
         live.at(live.clock.now_ms() + 7 * HOUR_MS)
         if data.draw(st.booleans()):
             closed(live)
-            live = opened(folder, live.clock)
+            live = opened(folder, live.clock, published)
         start = stop
+    live.at(max(live.clock.now_ms(), T0 + 6 * DAY_MS))
     days = [DAY + timedelta(days=i) for i in range(3)]
-    whole = monitor.evaluate_days(PLANT, live.journal, days[0] - timedelta(days=2), days[-1] + timedelta(days=2))
+    notes = list(live.ledger.annotations.standing())
+    rng.shuffle(notes)  # type: ignore[arg-type]
+    all_of_it = MemorySource(
+        Readings.concat([live.journal.read(i, T0 - 9 * DAY_MS, T0 + 9 * DAY_MS) for i in range(4)])
+    )
+    judged = AnnotatedSource(PLANT, all_of_it, notes)
+    whole = monitor.evaluate_days(PLANT, judged, days[0] - timedelta(days=2), days[-1] + timedelta(days=2))
+    extent = live.journal.extent()
+    assert extent is not None
     for day in days:
-        one = monitor.evaluate_days(PLANT, live.journal, day, day)
+        one = monitor.evaluate_days(PLANT, judged, day, day)
         wanted = [r for r in whole.daily.rows() if r["date"] == day.isoformat()]
         assert list(one.daily.rows()) == wanted
         stamp = day.isoformat()
-        assert list(one.hourly.rows()) == [r for r in whole.hourly.rows() if r["hour"].startswith(stamp)]
+        hourly = [r for r in whole.hourly.rows() if r["hour"].startswith(stamp)]
+        assert list(one.hourly.rows()) == hourly
+        if local_day(extent[0], ZONE) <= day <= local_day(extent[1], ZONE):
+            assert published.days[day] == wanted + hourly
         assert list(live.evaluations(day, day).daily.rows()) == wanted
     closed(live)
 
@@ -224,7 +335,7 @@ def test_live_equals_re_evaluation_bit_for_bit(data: st.DataObject, tmp_path_fac
 def test_old_months_are_dropped_and_stay_judged(tmp_path: Path) -> None:
     """``store.retention``: whole months, at the end of a day and at a start; a late reading judges none anew."""
     plant = replace(PLANT, retention_days=400)
-    live = opened(tmp_path, ManualClock(T0 + DAY_MS), plant)
+    live = opened(tmp_path, ManualClock(T0 + DAY_MS), plant=plant)
     live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 400.0, 2), hours(45, 10.0, 0), hours(45, 7.0, 3)]))
     assert len(live.at(T0 + 2 * DAY_MS)) == 1
     november = date(2026, 11, 1)
@@ -246,7 +357,7 @@ def test_old_months_are_dropped_and_stay_judged(tmp_path: Path) -> None:
     live.append(hours(0, 900.0, 2))
     assert live.at(later + 2 * DAY_MS + HOUR_MS) == told, "what was judged of it stands"
     closed(live)
-    again = opened(tmp_path, ManualClock(later + 3 * DAY_MS), plant)
+    again = opened(tmp_path, ManualClock(later + 3 * DAY_MS), plant=plant)
     again.at(later + 3 * DAY_MS)
     assert "evaluated" in again.watch.health()["retention_waits"]
     again.at(later + 4 * DAY_MS)
