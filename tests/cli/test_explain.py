@@ -48,8 +48,8 @@ def explained(case: str, parameter: str, day: str, capsys: pytest.CaptureFixture
             [
                 "5.8, limit 6 … 9: exceeded",
                 "insufficient_data × 23",
-                "the day's value is its tightest hour's: 00:00",
-                "exceeded in the hour of 00:00 (5.8)",
+                "the day's value is its tightest hour's: 10:00",
+                "exceeded in the hour of 10:00 (5.8)",
                 "超标 × 1",
             ],
         ),

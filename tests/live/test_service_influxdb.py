@@ -81,6 +81,8 @@ class World:
         service = Service(self.plant, Settings(self.data, port=free_port()), self.clock)
         service.start()
         try:
+            # The clock stands still: what a test sets later must come after the watch has looked for the first time.
+            wait_until(lambda: service.watch.health()["judged_until_ms"] is not None, what="the first look")
             yield service
         finally:
             service.stop()
