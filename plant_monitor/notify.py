@@ -88,6 +88,14 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """An http(s) address outside that is asked for while all is well."""
+
+    url: str
+    every_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Who is told of what.
 
@@ -102,3 +110,4 @@ class Notify:
     stand_ins: tuple[StandIn, ...] = ()
     policies: tuple[Policy, ...] = ()
     office: Office = Office()
+    heartbeat: Beat | None = None

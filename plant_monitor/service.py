@@ -26,6 +26,7 @@ from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock
 from plant_monitor.errors import InputError
 from plant_monitor.health import Health
+from plant_monitor.heartbeat import Heartbeat
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.ingest.modbus import ModbusPoller
@@ -181,6 +182,7 @@ class Service:
         self.intake = Intake(self.journal, clock, stored=last.note)
         self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
+        heartbeat = Heartbeat(plant.notify.heartbeat, clock, alive=_dead_threads, storing=lambda: self.intake.storing)
         self.state = Health(
             self.journal,
             last,
@@ -191,12 +193,13 @@ class Service:
                 "alerts": self.desk,
                 "forwarder": self._forwarder,
                 "results": self._publisher,
+                "heartbeat": heartbeat,
             },
             devices=self.sources,
             started_ms=clock.now_ms(),
         )
         sending = [self._forwarder, self._publisher]
-        parts = [*sending, self.intake, self.desk, self.watch, *self.sources, *status, self._api()]
+        parts = [*sending, self.intake, self.desk, self.watch, *self.sources, *status, self._api(), heartbeat]
         for part in parts:
             if part is not None:
                 part.start()
@@ -263,6 +266,12 @@ def _source(
     if isinstance(device, ModbusDevice):
         return ModbusPoller(device, plant, intake, clock)
     return MqttReceiver(device, plant, intake, clock, folder=folder)
+
+
+def _dead_threads() -> str | None:
+    """What would never come back by itself: a part whose thread has ended."""
+    missing = {"intake", "watch", "alert-desk"} - {thread.name for thread in threading.enumerate()}
+    return f"{', '.join(sorted(missing))} ended" if missing else None
 
 
 class ApiServer:

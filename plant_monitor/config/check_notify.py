@@ -21,6 +21,9 @@ def check_notify(draft: Draft) -> None:
     _check_channels(draft)
     _check_people(draft)
     _check_policies(draft)
+    beat = draft.file.notify.heartbeat
+    if beat is not None and not beat.url.startswith(("http://", "https://", "env:", "file:")):
+        draft.report(("notify", "heartbeat", "url"), repr(beat.url[:12]), "http://…, https://…, env:NAME or file:PATH")
     office = draft.file.notify.office
     if office.closes <= office.opens:
         draft.report(("notify", "office", "closes"), f"{office.closes:%H:%M}", f"a time after {office.opens:%H:%M}")

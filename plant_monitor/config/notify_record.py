@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from plant_monitor.config.notify_schema import WEEK, NotifySection, PolicySection
-from plant_monitor.notify import Channel, Notify, Office, Person, Policy, Shift, StandIn
+from plant_monitor.notify import Beat, Channel, Notify, Office, Person, Policy, Shift, StandIn
 
 # With people and without a policy: those who act and those who watch are told of everything.
 _USUAL = PolicySection(tell=["operator", "officer"])
@@ -13,7 +13,7 @@ _USUAL = PolicySection(tell=["operator", "officer"])
 
 def notify_record(notify: NotifySection, secret: Callable[[str], str | None]) -> Notify:
     """``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name; None: not needed now."""
-    found = ((c.id, secret(c.url) if c.url.startswith(("env:", "file:")) else c.url) for c in notify.channels)
+    found = ((c.id, _address(c.url, secret)) for c in notify.channels)
     policies = notify.policies or ([_USUAL] if notify.people else [])
     return Notify(
         channels=tuple(Channel(id_, url) for id_, url in found if url is not None),
@@ -44,4 +44,14 @@ def notify_record(notify: NotifySection, secret: Callable[[str], str | None]) ->
             frozenset(notify.office.holidays),
             frozenset(notify.office.workdays),
         ),
+        heartbeat=_beat(notify, secret),
     )
+
+
+def _beat(notify: NotifySection, secret: Callable[[str], str | None]) -> Beat | None:
+    url = None if notify.heartbeat is None else _address(notify.heartbeat.url, secret)
+    return None if notify.heartbeat is None or url is None else Beat(url, notify.heartbeat.every)
+
+
+def _address(text: str, secret: Callable[[str], str | None]) -> str | None:
+    return secret(text) if text.startswith(("env:", "file:")) else text

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from plant_monitor.config.scalars import Day, Id, Plain, expected
+from plant_monitor.config.scalars import Day, Duration, Id, Plain, expected
 from plant_monitor.config.section import Section
 from plant_monitor.config.yaml_tree import Text
 from plant_monitor.notify import Term
@@ -111,6 +111,13 @@ class OfficeSection(Section):
     workdays: list[Day] = Field([], description="days that are worked, whatever the official list says")
 
 
+class HeartbeatSection(Section):
+    """An address outside that raises the alarm when it is no longer asked for."""
+
+    url: Plain = Field(description="http:// or https:// address, or env:NAME / file:PATH that holds one")
+    every: Duration = Field(60_000, description="how often it is asked for while all is well")
+
+
 class NotifySection(Section):
     """Who is told of what."""
 
@@ -124,4 +131,5 @@ class NotifySection(Section):
     policies: list[PolicySection] = Field(
         [], description="who is told of what, with deadlines; the first that fits counts"
     )
+    heartbeat: HeartbeatSection | None = Field(None, description="who is to notice that the monitor itself is dead")
     office: OfficeSection = Field(OfficeSection(), description="office hours and days that deadlines count")

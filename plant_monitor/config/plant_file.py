@@ -181,6 +181,7 @@ def _secret_nodes(root: Node) -> list[Node]:
         holders += [(device, ("password",)), (device.child("tls"), ("key_password",))]
     holders.append((store.child("influxdb") if store else None, ("token", "password")))
     channels = notify.child("channels") if notify else None
+    holders.append((notify.child("heartbeat") if notify else None, ("url",)))
     holders += [(channel, ("url",)) for channel in (channels.elements() if channels else [])]
     nodes = [holder.child(key) for holder, keys in holders if holder is not None for key in keys]
     return [n for n in nodes if n is not None and isinstance(n.value, str) and n.value.startswith(("env:", "file:"))]
