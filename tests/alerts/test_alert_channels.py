@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from servers import free_port
 
 from plant_monitor.alerts.channels import channel_problem, open_senders
@@ -89,6 +92,40 @@ def test_apprise_hands_the_message_over(receiver: Receiver, tmp_path: Path) -> N
     send(receiver.url, tmp_path)
     (got,) = receiver.received
     assert (got["title"], got["message"]) == ("【超标】 [50] mg/L", "body\nline")
+
+
+class Mailbox:
+    """What a real SMTP server on loopback was handed; ``refuse`` an answer instead."""
+
+    def __init__(self) -> None:
+        self.letters: list[EmailMessage] = []
+        self.refuse = ""
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        if self.refuse:
+            return self.refuse
+        self.letters.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        return "250 OK"
+
+
+def test_mail_in_chinese_arrives_whole_and_a_refusal_is_a_reason(tmp_path: Path) -> None:
+    mailbox, port = Mailbox(), free_port()
+    server = Controller(mailbox, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        url = f"mailto://127.0.0.1:{port}?from=monitor@plant.example&to=chen@office.example&mode=insecure"
+        send(url, tmp_path)
+        (letter,) = mailbox.letters
+        assert (letter["Subject"], letter["To"]) == ("【超标】 [50] mg/L", "chen@office.example")
+        body = letter.get_body(("plain",))
+        assert body is not None and body.get_content().splitlines() == ["body", "line"]
+        mailbox.refuse = "452 4.2.2 mailbox full"
+        with pytest.raises(NotSent) as error:
+            send(url, tmp_path)
+        assert error.value.retry
+    finally:
+        server.stop()
+    assert len(mailbox.letters) == 1
 
 
 def test_a_service_that_refuses_or_is_not_there_is_a_reason_to_retry(receiver: Receiver, tmp_path: Path) -> None:
