@@ -7,11 +7,33 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
+
+STEP_NS = 2_000_000_000  # a clock that is off by more was set; by less, slewed
+ACCEPT_NS = 600_000_000_000  # how long a step forward has to last
+LONGEST_WAIT_S = 60.0  # then the clock is looked at again: waiting does not count a suspension
+SUSPENDED_NS = 100_000_000  # between two looks at once
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The host's clock was set."""
+
+    at_ms: int  # when, by the time that went on
+    by_ms: int  # how far it is off since then; negative: it was set back
 
 
 class Clock(Protocol):
     """What the edge may ask of time."""
+
+    steps: tuple[ClockStep, ...]  # how often it was found to have been set, since the start
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the present is known; else nothing can be said to lie ahead of it."""
+        ...
 
     def now_ms(self) -> int:
         """The present instant."""
@@ -23,21 +45,66 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The host's clock."""
+    """The host's clock, as long as it agrees with the one that nobody can set (design §6, "clock jumps").
+
+    A step of more than ``STEP_NS`` is noticed; time then goes on as before, by the steady clock, so that no
+    instant comes twice, and the clock is not ``trusted`` until the host's agrees again. A step *forward* that
+    lasts ``ACCEPT_NS`` is taken for a correction (a machine that booted before it knew the time): instants may be
+    skipped. A step back never is, short of a restart.
+
+    Parameters
+    ----------
+    wall_ns, steady_ns  the two clocks, ns; the steady one counts through a suspension of the host
+    """
+
+    def __init__(
+        self, wall_ns: Callable[[], int] = time.time_ns, steady_ns: Callable[[], int] = lambda: _boot_ns()
+    ) -> None:
+        self._wall_ns, self._steady_ns = wall_ns, steady_ns
+        self._lock = threading.Lock()
+        self._offset = self._found = self._looked()[1]  # wall - steady, ns: believed, and found last
+        self._stepped: int | None = None  # when by the steady clock, while not trusted
+        self.steps: tuple[ClockStep, ...] = ()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the host's clock agrees with the steady one."""
+        self.now_ms()
+        return self._stepped is None
 
     def now_ms(self) -> int:
-        """The present instant."""
-        return time.time_ns() // 1_000_000
+        """The present instant; it goes back by corrections of less than ``STEP_NS`` alone."""
+        with self._lock:
+            steady, offset = self._looked()
+            off = offset - self._offset
+            if abs(off) < STEP_NS:
+                self._offset, self._stepped = offset, None  # the same, or slewed
+            else:
+                if self._stepped is None or abs(offset - self._found) >= STEP_NS:
+                    self._stepped = steady
+                    self.steps = (*self.steps, ClockStep((steady + self._offset) // 1_000_000, off // 1_000_000))
+                if off > 0 and steady - self._stepped >= ACCEPT_NS:
+                    self._offset, self._stepped = offset, None
+            self._found = offset
+            return (steady + self._offset) // 1_000_000
 
     def wait_until(self, time_ms: int, stop: threading.Event) -> bool:
-        """Block until the instant or until ``stop`` is set; at most as long as it seemed at the start, so that
-        a host clock that is set back keeps nobody waiting: who waits looks at the time again."""
-        started = time.monotonic()
-        longest = max(0.0, (time_ms - self.now_ms()) / 1000)
-        while (left := time_ms - self.now_ms()) > 0 and time.monotonic() - started < longest:
-            if stop.wait(min(left / 1000, longest)):
+        """Block until the instant or until ``stop`` is set."""
+        while (left := time_ms - self.now_ms()) > 0:
+            if stop.wait(min(left / 1000, LONGEST_WAIT_S)):
                 return True
         return stop.is_set()
+
+    def _looked(self) -> tuple[int, int]:
+        """The steady clock, and by how much the wall clock is ahead of it, ns; both of one moment."""
+        while True:
+            before, wall, after = self._steady_ns(), self._wall_ns(), self._steady_ns()
+            if after - before < SUSPENDED_NS:
+                return before, wall - before
+
+
+def _boot_ns() -> int:
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class ScaledClock:
@@ -46,6 +113,9 @@ class ScaledClock:
     It is a pure function of the host's time, so two processes that were given the same three numbers
     agree.
     """
+
+    steps: tuple[ClockStep, ...] = ()
+    trusted = True
 
     def __init__(self, start_ms: int, host_start_ms: int, speed: float) -> None:
         self.start_ms, self.host_start_ms, self.speed = start_ms, host_start_ms, speed
@@ -68,6 +138,9 @@ class ManualClock:
     ``waiting(n)`` blocks until ``n`` threads wait on the clock, so that a test can let the service
     finish all it had to do at one instant before it moves to the next.
     """
+
+    steps: tuple[ClockStep, ...] = ()
+    trusted = True
 
     def __init__(self, start_ms: int) -> None:
         self._now = start_ms

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plant_monitor.errors import InputError, SourceError, StoreError
-from plant_monitor.health import DISK_ALARM, DISK_WARNING, disk_state
+from plant_monitor.host import DISK_ALARM, DISK_WARNING, disk_state
 from plant_monitor.ingest.broker_check import broker_shortcomings
 from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.plant import InfluxSettings, MqttStation, Plant

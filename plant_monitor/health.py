@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from plant_monitor.ingest.last_readings import LastReadings, SeriesState
 from plant_monitor.store.journal import Journal
 from plant_monitor.store.results import HealthRow
 
-DISK_WARNING, DISK_ALARM = 0.80, 0.90  # used share of the data folder's disk (design §6)
 _WELL = ("ok", "subscribed", "starting", "connecting")
 
 
@@ -27,7 +24,7 @@ class Health:
     """Asks every part how it is.
 
     ``parts`` by name, with ``intake``, ``watch``, ``alerts``, ``forwarder`` and ``results`` among them; None: not
-    configured.
+    configured. ``host`` tells of disk and clock.
     """
 
     def __init__(
@@ -35,12 +32,12 @@ class Health:
         journal: Journal,
         last: LastReadings,
         *,
-        folder: Path,
+        host: Part,
         parts: Mapping[str, Part | None],
         devices: Sequence[Part],
         started_ms: int,
     ) -> None:
-        self._journal, self._last, self._folder = journal, last, folder
+        self._journal, self._last, self._host = journal, last, host
         self._parts, self._devices, self._started_ms = parts, devices, started_ms
 
     def now(self, now_ms: int) -> dict[str, Any]:
@@ -48,12 +45,13 @@ class Health:
         states = self._last.states(now_ms)
         parts: dict[str, Any] = {name: None if part is None else part.health() for name, part in self._parts.items()}
         devices = [self._device(device.health(), states, now_ms) for device in self._devices]
-        disk = disk_state(self._folder)
+        host = self._host.health()
         troubled = (
             any(device["state"] not in _WELL or device["silent"] for device in devices)
             or any(parts[name] is not None and parts[name]["error"] for name in ("watch", "forwarder", "results"))
             or bool(parts["alerts"]["failing"])
-            or disk["state"] == "alarm"
+            or host["disk"]["state"] == "alarm"
+            or host["clock"]["state"] != "ok"
         )
         storing = parts["intake"]["state"] == "storing"
         return {
@@ -62,7 +60,7 @@ class Health:
             "devices": devices,
             "series": [_series(state) for state in states],
             "journal": self._counts(),
-            "disk": disk,
+            **host,
         }
 
     def rows(self, now_ms: int) -> list[HealthRow]:
@@ -108,13 +106,6 @@ class Health:
             "outbox_refused": counts.outbox_refused,
             "bytes": counts.file_bytes + counts.wal_bytes,
         }
-
-
-def disk_state(folder: Path) -> dict[str, Any]:
-    """How full the disk of a folder is, and what design §6 says to that."""
-    disk = shutil.disk_usage(folder)
-    used = 1 - disk.free / disk.total
-    return {"used_share": used, "state": "alarm" if used >= DISK_ALARM else "warning" if used >= DISK_WARNING else "ok"}
 
 
 def _series(state: SeriesState) -> dict[str, Any]:

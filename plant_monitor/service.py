@@ -23,10 +23,11 @@ from plant_monitor.alerts.envelope import Message
 from plant_monitor.annotations import AnnotatedSource, Annotation
 from plant_monitor.answers import Evaluations
 from plant_monitor.api.app import ApiServices, create_app
-from plant_monitor.clock import Clock
+from plant_monitor.clock import Clock, ClockStep
 from plant_monitor.errors import InputError
 from plant_monitor.health import Health
 from plant_monitor.heartbeat import Heartbeat
+from plant_monitor.host import HostWatch
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.ingest.modbus import ModbusPoller
@@ -155,6 +156,7 @@ class Service:
         self.desk: AlertDesk
         self.watch: Watch
         self.state: Health
+        self.host: HostWatch
 
     def start(self) -> None:
         """Open the stores, then start every part, the API last."""
@@ -179,6 +181,7 @@ class Service:
         )
         last = LastReadings(plant, clock.now_ms())
         last.begin(self.journal, clock.now_ms())
+        self.host = HostWatch(folder.path, clock, self._keep_step)
         self.intake = Intake(self.journal, clock, stored=last.note)
         self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
@@ -186,7 +189,7 @@ class Service:
         self.state = Health(
             self.journal,
             last,
-            folder=folder.path,
+            host=self.host,
             parts={
                 "intake": self.intake,
                 "watch": self.watch,
@@ -199,7 +202,17 @@ class Service:
             started_ms=clock.now_ms(),
         )
         sending = [self._forwarder, self._publisher]
-        parts = [*sending, self.intake, self.desk, self.watch, *self.sources, *status, self._api(), heartbeat]
+        parts = [
+            self.host,
+            *sending,
+            self.intake,
+            self.desk,
+            self.watch,
+            *self.sources,
+            *status,
+            self._api(),
+            heartbeat,
+        ]
         for part in parts:
             if part is not None:
                 part.start()
@@ -229,6 +242,9 @@ class Service:
             self.source = undo.enter_context(DataFolder(self.settings.data).source(self.plant))
             touches = None
         self.evaluations = Evaluations(self.plant, self.source, touches, self.ledger.annotations, self.clock)
+
+    def _keep_step(self, step: ClockStep) -> None:
+        self.ledger.audit.add(step.at_ms, "host", "clock set", "clock", {"by_ms": step.by_ms})
 
     def stop(self) -> None:
         """Stop every part in the reverse order: sources before intake, intake before the journal."""

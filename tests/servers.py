@@ -165,6 +165,11 @@ class ServerProcess(ABC):
             self._process.kill()
         self._ended()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, as SIGSTOP and SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def restart(self) -> None:
         """Stop it, and start it again on the same port with the same data."""
         self.stop()

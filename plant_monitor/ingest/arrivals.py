@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-_STEP_BACK_MS = 2_000  # a clock that goes back further than this was set
-
 
 class Arrivals:
     """Stamps of one station's messages.
@@ -14,9 +12,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._last_ms = -(2**62)  # the last millisecond given out
-        self._now_ms = -(2**62)  # the host's clock at the last message
         self._given: dict[int, tuple[int, int]] = {}  # packet id -> (hash of the message, its stamp)
-        self.steps_back = 0
 
     def of(self, now_ms: int, mid: int, topic: str, payload: bytes, *, repeated: bool) -> int:
         """The stamp of a message: now, or just after the last one; of one that came before, what it had then."""
@@ -24,9 +20,6 @@ class Arrivals:
         told = hash((topic, payload))
         if known is not None and known[0] == told:
             return known[1]
-        if now_ms < self._now_ms - _STEP_BACK_MS:
-            self.steps_back += 1
-        self._now_ms = now_ms
         stamp = max(now_ms, self._last_ms + 1)
         self._last_ms = stamp
         if mid:  # quality 0 has none, and never comes again

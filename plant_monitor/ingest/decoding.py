@@ -35,7 +35,8 @@ class Incoming:
 
     ``arrival_ms`` when, by a clock that never goes back: the time of records that bring none of their own ·
     ``now_ms`` the present, for the bounds of live data; None: any time is taken, as what a person puts in
-    again · ``repeated`` the broker says that it may have come before
+    again · ``repeated`` the broker says that it may have come before · ``in_doubt`` nobody knows whether it is
+    the message or our clock that is ahead
     """
 
     topic: str
@@ -43,6 +44,7 @@ class Incoming:
     arrival_ms: int
     now_ms: int | None
     repeated: bool = False
+    in_doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -135,15 +137,14 @@ def targets(
     return found
 
 
-def out_of_bounds(time: int, now_ms: int | None, found: Any) -> str | None:
+def out_of_bounds(time: int, message: Incoming, found: Any) -> str | None:
     """What is wrong with an instant, or None; ``found`` is how it was written."""
-    if now_ms is None:
-        return None if FIRST_MS <= time <= LAST_MS else f"{shown(found)} is out of range"
-    if time > now_ms + AHEAD_LIMIT_MS:
+    now_ms = message.now_ms
+    if now_ms is not None and time > now_ms + AHEAD_LIMIT_MS and not message.in_doubt:
         return f"{shown(found)} is more than 10 minutes ahead"
-    if time < now_ms - AGE_LIMIT_MS:
+    if now_ms is not None and time < now_ms - AGE_LIMIT_MS:
         return f"{shown(found)} is more than 400 days old"
-    return None
+    return None if FIRST_MS <= time <= LAST_MS else f"{shown(found)} is out of range"
 
 
 def as_float(found: int) -> float:

@@ -223,7 +223,7 @@ class _Reader:
         instant = _instant(time, None if found is ABSENT else found)
         if isinstance(instant, str):
             return instant
-        wrong = out_of_bounds(instant, self._message.now_ms, found)
+        wrong = out_of_bounds(instant, self._message, found)
         return instant if wrong is None else wrong
 
     def _mark(self, mark: JsonMark | None, record: _Record) -> int | None:

@@ -156,7 +156,6 @@ class MqttReceiver:
                 "warning": self._warning,
                 "last_message_ms": self._last_message_ms,
                 "unacknowledged": self._open,
-                "clock_steps_back": self._arrivals.steps_back,
                 **self._counts,
                 **self._decoder.health(),
             }
@@ -312,7 +311,7 @@ class MqttReceiver:
             self._counts["retained"] += 1
             self._intake.submit(Readings.empty(), on_durable=delivery.durable)  # in its turn, to keep the order
             return
-        incoming = Incoming(topic, payload, arrival, now, repeated=message.dup)
+        incoming = Incoming(topic, payload, arrival, now, repeated=message.dup, in_doubt=not self._clock.trusted)
         decoded = self._decoded(incoming) if bad_topic is None else refusal(payload, topic, [bad_topic], arrival)
         self._arrivals.used(arrival, decoded.stamped)
         with self._lock:

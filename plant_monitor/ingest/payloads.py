@@ -97,13 +97,13 @@ def _decode(message: Incoming, point: str | None, index: dict[str, int] | None) 
     columns = Columns()
     if type(content) is list:
         for at, entry in enumerate(content):
-            _take_object(entry, at, index, message.now_ms, columns)
+            _take_object(entry, at, index, message, columns)
     else:
-        _take_object(content, None, index, message.now_ms, columns)
+        _take_object(content, None, index, message, columns)
     return decoding.decoded(columns, message)
 
 
-def _take_object(entry: Any, at: int | None, index: dict[str, int], now_ms: int | None, columns: Columns) -> None:
+def _take_object(entry: Any, at: int | None, index: dict[str, int], message: Incoming, columns: Columns) -> None:
     """One object of a payload: its values, or the reason why none of them can be taken."""
     problem = None
     if type(entry) is not _Object:
@@ -116,7 +116,7 @@ def _take_object(entry: Any, at: int | None, index: dict[str, int], now_ms: int 
         columns.problems.append(f"{'payload' if at is None else f'[{at}]'}{problem}")
         return
     where = "" if at is None else f"[{at}]."
-    time = _time(content.get("time"), now_ms)
+    time = _time(content.get("time"), message)
     if type(time) is not int:
         columns.problems.append(f"{where}time: {time}")
         return
@@ -172,8 +172,8 @@ def _mark(found: Any) -> int:
     return mark_code(found) if isinstance(found, str) else UNKNOWN_MARK
 
 
-def _time(found: Any, now_ms: int | None) -> int | str:
-    """ms UTC, or what is wrong with it; ``now_ms`` None: any time of the calendar."""
+def _time(found: Any, message: Incoming) -> int | str:
+    """ms UTC, or what is wrong with it."""
     if type(found) is str:
         try:
             time = parse_rfc3339(found)
@@ -185,7 +185,7 @@ def _time(found: Any, now_ms: int | None) -> int | str:
         time = math.floor(found)
     else:
         return f"{shown(found)}, expected RFC 3339 with offset or epoch milliseconds"
-    wrong = decoding.out_of_bounds(time, now_ms, found)
+    wrong = decoding.out_of_bounds(time, message, found)
     return time if wrong is None else wrong
 
 

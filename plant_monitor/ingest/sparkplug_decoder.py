@@ -185,7 +185,7 @@ class SparkplugDecoder(Decoder):
         if isinstance(number, str):
             columns.problems.append(f"{name}: {number}")
             return
-        wrong = "nothing" if time is None else out_of_bounds(time, message.now_ms, time)
+        wrong = "nothing" if time is None else out_of_bounds(time, message, time)
         if time is None or wrong is not None:
             columns.problems.append(f"{name}: time: {wrong}")
             return

@@ -33,10 +33,15 @@ def note(
 
 
 class AuditTrail:
-    """Reading the trail."""
+    """The trail as a whole."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def add(self, now_ms: int, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """What is a deed by itself."""
+        with self._database.write() as connection:
+            note(connection, now_ms, actor, action, subject, detail)
 
     def list(self, *, limit: int = 1000) -> tuple[AuditEntry, ...]:
         """The newest entries, the newest first."""

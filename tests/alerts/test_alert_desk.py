@@ -1,4 +1,7 @@
-"""The desk with a real ledger: told once, whatever fails, restarts or is killed in between."""
+"""The desk with a real ledger: told once, whatever fails, restarts or is killed in between.
+
+Design §6, row "alert channel fails".
+"""
 
 from __future__ import annotations
 

@@ -7,19 +7,16 @@ no Modbus value is stored that the device did not serve, none twice; a restart r
 import json
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from running_service import healthy, service
 from servers import Mosquitto, free_port, under_ci, wait_until
 
 from plant_monitor.config.plant_file import load_plant
@@ -100,26 +97,6 @@ class Publisher(threading.Thread):
     def stop(self) -> None:
         self._stop_asked.set()
         self.join(70)
-
-
-@contextmanager
-def service(plant_file: Path, data: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-m", "plant_monitor", "run", str(plant_file), "--data", str(data), "--port", str(port)]
-    with (data.parent / "service.log").open("ab") as log:
-        running = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.wait(10)
-
-
-def healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health", timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The poller against a real pymodbus server and a scripted one, on a clock that is stepped by hand."""
+"""The poller against a real pymodbus server and a scripted one, on a clock that is stepped by hand.
+
+Design §6, row "a Modbus device is dead, slow, answers late, with another's transaction, or an exception".
+"""
 
 from __future__ import annotations
 

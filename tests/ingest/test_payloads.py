@@ -1,4 +1,8 @@
-"""MQTT payloads to readings, value by value (contract §4.4)."""
+"""MQTT payloads to readings, value by value (contract §4.4).
+
+Design §6, row "a payload that cannot be read, an undeclared series, live data more than 10 minutes ahead or 400 days
+old".
+"""
 
 from __future__ import annotations
 
