@@ -65,5 +65,5 @@ def _difference(
     sheet.write_number(row, column, number(before), shown)
     sheet.write_number(row, column + 1, number(after), shown)
     cells = xl_rowcol_to_cell(row, column + 1), xl_rowcol_to_cell(row, column)
-    places = 2 if format_ is None else 12
+    places = 2 if format_ is None else 9
     sheet.write_formula(row, column + 2, f"=ROUND({cells[0]}-{cells[1]},{places})", shown, float(Decimal(entry[key])))
