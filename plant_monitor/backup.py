@@ -104,6 +104,8 @@ def _unpack(archive: Path, folder: DataFolder) -> dict[str, Any]:
     for name, digest in manifest["sha256"].items():
         if _digest(folder.path / name) != digest:
             raise StoreError(f"{archive}: {name} is damaged (its digest is not that of the manifest)")
+    if manifest["plant_digest"] != manifest["sha256"][PLANT_FILE]:
+        raise StoreError(f"{archive}: its plant.yaml is not the one that the backup was made with")
     return manifest
 
 

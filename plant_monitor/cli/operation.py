@@ -23,9 +23,11 @@ from plant_monitor.config.plant_file import load_plant
 from plant_monitor.demo.run import run_demo
 from plant_monitor.doctor import around, servers
 from plant_monitor.errors import ConfigError, InputError
+from plant_monitor.plant import Plant
 from plant_monitor.service import DataFolder, Service, Settings, log_to
 from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_setup import set_up
+from plant_monitor.store.journal import Journal
 from plant_monitor.windows import rfc3339
 
 
@@ -112,10 +114,13 @@ def backup_(
 ) -> int:
     """Journal, ledger and plant.yaml as one set, also while the service runs. 备份。"""
     plant = load_plant(plant_file, secrets=False)
-    manifest = backup(plant, DataFolder(data), out, now_ms=SystemClock().now_ms())
+    folder = DataFolder(data)
+    manifest = backup(plant, folder, out, now_ms=SystemClock().now_ms())
     messages.print(f"{out}: {', '.join(manifest['sha256'])}; plant.yaml {plant.digest[:16]}", markup=False)
     for name in manifest["secrets"]:
         messages.print(f"  not in it, keep it elsewhere: {name}", markup=False)
+    with folder.journal(plant, read_only=True) as journal:
+        _tell_unknown(plant, journal)
     return 0
 
 
@@ -129,7 +134,17 @@ def restore_(
     plant = load_plant(data / PLANT_FILE, secrets=False)
     with folder.journal(plant, read_only=True) as journal:
         problems = journal.check()
+        _tell_unknown(plant, journal)
     for problem in problems:
         messages.print(problem, style="red", markup=False)
+    for name in manifest["secrets"]:
+        messages.print(f"  not in it, set it before the service starts: {name}", markup=False)
     messages.print(f"{data}: {', '.join(manifest['sha256'])}, made by {manifest['product']}", markup=False)
     return 1 if problems else 0
+
+
+def _tell_unknown(plant: Plant, journal: Journal) -> None:
+    """Verdicts name the plant.yaml they were made with; this one may be another than the service's."""
+    if journal.plant_text(plant.digest) is None:
+        told = f"  no service has run on these data with this plant.yaml ({plant.digest[:16]}): is it the right one?"
+        messages.print(told, style="yellow", markup=False)

@@ -78,19 +78,16 @@ def load_plant(path: Path, env: Mapping[str, str] = os.environ, *, secrets: bool
     except OSError as error:
         raise ConfigError([Problem(str(path), "", error.strerror or str(error), "a readable file")]) from None
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()  # a byte order mark stays: the text is the file, and so is its digest
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"the byte 0x{data[error.start]:02X}, which is not UTF-8"
         raise ConfigError([Problem(f"{path}:{line}", "", found, "a file saved as UTF-8")]) from None
-    plant = parse_plant(text, str(path), env, secrets=secrets, data=data)
-    return plant
+    return parse_plant(text, str(path), env, secrets=secrets)
 
 
-def parse_plant(
-    text: str, file: str, env: Mapping[str, str], *, secrets: bool = True, data: bytes | None = None
-) -> Plant:
-    """The plant that a text describes; ``file`` names it in messages, ``data`` is what its digest is made of.
+def parse_plant(text: str, file: str, env: Mapping[str, str], *, secrets: bool = True) -> Plant:
+    """The plant that a text describes; ``file`` names it in messages.
 
     Raises
     ------
@@ -108,7 +105,7 @@ def parse_plant(
         _check_files(draft.whole, problems, folder)
     if len(problems):
         raise ConfigError(problems.sorted())
-    digest = hashlib.sha256(text.encode() if data is None else data).hexdigest()
+    digest = hashlib.sha256(text.encode()).hexdigest()
 
     def secret(reference: str | None) -> str | None:
         return None if reference is None else found.get(reference)

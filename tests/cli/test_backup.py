@@ -1,5 +1,6 @@
 """A backup taken while the journal is being written is one consistent set, and comes back the same."""
 
+import io
 import json
 import tarfile
 import threading
@@ -102,3 +103,42 @@ def test_a_damaged_archive_leaves_nothing_behind(plant_file: Path, tmp_path: Pat
     assert run("restore", bad, "--data", tmp_path / "new") == 1
     manifest = json.loads((tmp_path / "x" / "manifest.json").read_text())
     assert manifest["plant"] == "p" and set(manifest["sha256"]) == {"journal.sqlite", "plant.yaml"}
+
+
+def test_the_plant_file_is_compared_with_what_ran(
+    plant_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Byte for byte, a byte order mark and all; another one than the service's is told."""
+    plant_file.write_bytes(b"\xef\xbb\xbf" + PLANT.replace("\n", "\r\n").encode())
+    plant, data = load_plant(plant_file, secrets=False), tmp_path / "data"
+    with DataFolder(data).journal(plant) as journal:
+        assert journal.keep_plant(plant.source_text, accepted_ms=1) == plant.digest
+    assert run("backup", plant_file, "--data", data, "--out", tmp_path / "set.tar.gz") == 0
+    assert run("restore", tmp_path / "set.tar.gz", "--data", tmp_path / "again") == 0
+    told = capsys.readouterr().err
+    assert "no service has run" not in told
+    assert "set it before the service starts: env:INFLUX_TOKEN" in told
+    assert (tmp_path / "again" / "plant.yaml").read_bytes() == plant_file.read_bytes()
+
+    plant_file.write_text(PLANT + "# changed\n", encoding="utf-8")
+    assert run("backup", plant_file, "--data", data, "--out", tmp_path / "other.tar.gz") == 0
+    assert "no service has run on these data with this plant.yaml" in capsys.readouterr().err
+    assert run("restore", tmp_path / "other.tar.gz", "--data", tmp_path / "third") == 0
+    assert "is it the right one?" in capsys.readouterr().err
+
+
+def test_an_archive_of_two_plants_is_refused(plant_file: Path, tmp_path: Path) -> None:
+    data, archive, bad = tmp_path / "data", tmp_path / "set.tar.gz", tmp_path / "bad.tar.gz"
+    with DataFolder(data).journal(load_plant(plant_file, secrets=False)):
+        pass
+    assert run("backup", plant_file, "--data", data, "--out", archive) == 0
+    with tarfile.open(archive) as tar, tarfile.open(bad, "w:gz") as mixed:
+        for name in ("manifest.json", "journal.sqlite", "plant.yaml"):
+            content = tar.extractfile(name)
+            assert content is not None
+            told = content.read().replace(load_plant(plant_file, secrets=False).digest.encode(), b"0" * 64, 1)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(told)
+            mixed.addfile(entry, io.BytesIO(told))
+    assert run("restore", bad, "--data", tmp_path / "new") == 1
+    assert list((tmp_path / "new").iterdir()) == []

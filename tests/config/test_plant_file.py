@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from plant_monitor.config.plant_file import json_schema, load_plant, parse_plant
 from plant_monitor.errors import ConfigError
+from plant_monitor.notify import Channel
 from plant_monitor.plant import (
-    Channel,
     ModbusDevice,
     MqttStation,
     Plant,
