@@ -176,9 +176,7 @@ class Service:
         self._write_to_influxdb(undo)
         self._answer_from(undo)
         every = self.settings.evaluate_every_ms
-        self.watch = Watch(
-            plant, self.journal, self.ledger.annotations, self.desk, self._publisher, clock, every_ms=every
-        )
+        self.watch = Watch(plant, self.journal, self.ledger, self.desk, self._publisher, clock, every_ms=every)
         last = LastReadings(plant, clock.now_ms())
         last.begin(self.journal, clock.now_ms())
         self.host = HostWatch(folder.path, clock, self._keep_step)

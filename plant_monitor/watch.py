@@ -8,9 +8,10 @@ and has had time to settle; until then its numbers are shown and open no alert.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -19,6 +20,7 @@ from plant_monitor.alerts.lifecycle import Exceedance, Span
 from plant_monitor.annotations import AnnotatedSource, Annotation, Annotations, touched_by
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.history import JudgedDay, judged_days, limits_version
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Dropped, ReadingSource, Touched
@@ -62,6 +64,32 @@ class WatchedAnnotations(Annotations, Protocol):
         ...
 
 
+class Verdicts(Protocol):
+    """Where verdicts are kept as they are given."""
+
+    def give(self, days: Mapping[date, JudgedDay], zone: ZoneInfo, *, now_ms: int) -> Any:
+        """Keep the verdicts of days; one that differs from what was given before is kept as a change."""
+        ...
+
+    def under_other_limits(self, limits: str) -> set[date]:
+        """Days whose verdicts were given by other limits than those of this digest."""
+        ...
+
+
+class WatchedLedger(Protocol):
+    """The part of the ledger that the watch needs."""
+
+    @property
+    def annotations(self) -> WatchedAnnotations:
+        """What people say about readings."""
+        ...
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """Verdicts as given."""
+        ...
+
+
 class AlertDesk(Protocol):
     """Who is told of exceedances."""
 
@@ -94,7 +122,7 @@ class Watch:
         self,
         plant: Plant,
         journal: WatchedJournal,
-        annotations: WatchedAnnotations,
+        ledger: WatchedLedger,
         desk: AlertDesk,
         results: Results | None,
         clock: Clock,
@@ -102,7 +130,8 @@ class Watch:
         every_ms: int = 60_000,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
-        self._annotations, self._clock, self._every_ms = annotations, clock, every_ms
+        self._annotations, self._verdicts = ledger.annotations, ledger.verdicts
+        self._clock, self._every_ms = clock, every_ms
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
@@ -169,18 +198,27 @@ class Watch:
         days |= self._annotated_days(source, annotations, until_ms)
         days = monitor.with_ended_months(self._plant, days, until_ms)
         days = monitor.kept_days(self._plant, self._journal, days)  # what stands of dropped days stands for good
+        others = monitor.kept_days(self._plant, self._journal, self._under_other_limits(until_ms))
         runs = monitor.runs_of_days(days)
         for first, last in runs:
             start = self._look_back(first)
-            evaluation = self.evaluate(start, last, now_ms)
+            evaluation = monitor.evaluate_days(self._plant, source, start, last, until_ms=until_ms)
             covered = Span(evaluation.windows.start_ms, min(evaluation.windows.end_ms, until_ms))
             self._desk.consider(monitor.exceedances(evaluation), covered, now_ms)
-            if self._results is not None:
-                self._results.publish(evaluation)
+            self._give(evaluation, source, now_ms)
             if last >= local_day(now_ms, self._plant.zone):
                 self._latest = evaluation
+        for first, last in monitor.runs_of_days(others - days):
+            evaluation = monitor.evaluate_days(self._plant, source, first, last, until_ms=until_ms)
+            self._give(evaluation, source, now_ms)
         self._finish(token, row, until_ms)
         return runs
+
+    def _give(self, evaluation: Evaluation, source: AnnotatedSource, now_ms: int) -> None:
+        judged = judged_days(self._plant, evaluation, now_ms - SETTLE_MS, source.annotations)
+        self._verdicts.give(judged, self._plant.zone, now_ms=now_ms)
+        if self._results is not None:
+            self._results.publish(evaluation)
 
     def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
         """Local days as they are judged at an instant."""
@@ -218,6 +256,13 @@ class Watch:
         first, last = (local_day(t, self._plant.zone) for t in (extent[0], max(extent[1], until_ms)))
         days = monitor.affected_days(self._plant, source, touched_by(self._plant, annotations))
         return {day for day in days if first <= day <= last}
+
+    def _under_other_limits(self, until_ms: int) -> set[date]:
+        """At the start, days that were judged by limits that are no longer so: judged anew, and no alert is opened."""
+        if self._judged_until is not None:
+            return set()
+        days = self._verdicts.under_other_limits(limits_version(self._plant))
+        return monitor.with_ended_months(self._plant, days, until_ms)
 
     def _crossed_midnight(self, until_ms: int) -> bool:
         zone = self._plant.zone

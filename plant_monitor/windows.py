@@ -29,6 +29,13 @@ def local_day(time_ms: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(time_ms // 1000, zone).date()
 
 
+def window_start_ms(label: str, zone: ZoneInfo) -> int:
+    """The first instant of an hour, day or month, as results name them (RFC 3339, ``2026-10-01``, ``2026-10``)."""
+    if len(label) > len("2026-10-01"):
+        return parse_rfc3339(label)
+    return day_start_ms(date.fromisoformat(label if len(label) > len("2026-10") else f"{label}-01"), zone)
+
+
 def rfc3339(time_ms: int, zone: ZoneInfo) -> str:
     """RFC 3339 with the zone's offset; milliseconds only where there are any."""
     moment = datetime.fromtimestamp(time_ms // 1000, UTC) + timedelta(milliseconds=time_ms % 1000)

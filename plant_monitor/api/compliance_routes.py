@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,17 +11,19 @@ from fastapi import APIRouter, Depends, Query
 
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.api.access import Viewer, current_viewer
-from plant_monitor.api.paging import Key, Row, csv_response, page
+from plant_monitor.api.paging import Key, Row, csv_response, decode_cursor, encode_cursor, page
 from plant_monitor.api.ranges import (
+    PageQuery,
     Range,
     RangeQuery,
     ResultQuery,
     TableQuery,
     VerdictQuery,
     instant_of,
+    read_instant,
     read_range,
 )
-from plant_monitor.api.schemas import DayView, ExceedanceView, HeadroomView, HourView, Page
+from plant_monitor.api.schemas import DayView, ExceedanceView, HeadroomView, HourView, Page, VerdictChangeView
 from plant_monitor.api.services import ApiServices
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import (
@@ -32,10 +34,19 @@ from plant_monitor.compliance.tables import (
     Table,
 )
 from plant_monitor.readings import BoolArray
+from plant_monitor.windows import rfc3339
 
 DEFAULT_DAYS = 7
 MAX_DAYS = 366
 MAX_DAYS_HOURLY = 93
+
+
+class HistoryQuery(RangeQuery, PageQuery):
+    """Filters of changed verdicts; the range is that of their windows, all where none is given."""
+
+    point: str | None = None
+    parameter: str | None = None
+    limit_set: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,30 @@ def compliance_routes(services: ApiServices) -> APIRouter:
         """Hourly statistics and verdicts. An hour above a *daily* limit is an early warning, no exceedance."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
         return _answer(services, _HOURLY, query, MAX_DAYS_HOURLY, lambda table: _chosen(table, viewer, query))
+
+    @router.get("/compliance/history", response_model=Page[VerdictChangeView])
+    def get_history(query: Annotated[HistoryQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """Verdicts that changed after they had been given, the newest change first; the range is that of windows."""
+        viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
+        zone = services.plant.zone
+        series = {
+            (point, parameter)
+            for point, parameter in viewer.result_series
+            if query.point in (None, point) and query.parameter in (None, parameter)
+        }
+        found = services.ledger.verdicts.changed(
+            series=series,
+            limit_set=query.limit_set,
+            start_ms=None if query.from_ is None else read_instant(query.from_, zone, "query.from"),
+            end_ms=None if query.to is None else read_instant(query.to, zone, "query.to"),
+            before_id=None if query.cursor is None else int(decode_cursor(query.cursor, int)[0]),
+            limit=query.limit + 1,
+        )
+        items = found[: query.limit]
+        return {
+            "items": [{**asdict(x), "changed": rfc3339(x.changed_ms, zone)} for x in items],
+            "next": encode_cursor((items[-1].id,)) if len(found) > query.limit else None,
+        }
 
     @router.get("/exceedances", response_model=Page[ExceedanceView])
     def get_exceedances(

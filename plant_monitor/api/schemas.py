@@ -177,6 +177,25 @@ class DayView(BaseModel):
     verdict: str
 
 
+class VerdictChangeView(BaseModel):
+    """A verdict that is another than it was."""
+
+    id: int
+    changed: str
+    table: str = Field(description="hourly, daily or monthly")
+    point: str
+    parameter: str
+    window: str = Field(description="hour, date or month, as in that table")
+    limit_set: str
+    statistic: str
+    old_verdict: str = Field(description="empty: there was none")
+    new_verdict: str
+    old_value: float | None
+    new_value: float | None
+    cause: str = Field(description="late_data, annotation, limit or rule")
+    annotations: list[int] = Field(description="those that came or were taken back")
+
+
 class ExceedanceView(BaseModel):
     """A row of exceedances.csv."""
 

@@ -14,6 +14,7 @@ from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transitio
 from plant_monitor.annotations import Annotation
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.history import VerdictChange
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
@@ -261,6 +262,21 @@ class AnnotationLog(Protocol):
     ) -> Sequence[StoredAnnotation]: ...
 
 
+class VerdictBook(Protocol):
+    """Where changes of verdicts are kept."""
+
+    def changed(
+        self,
+        *,
+        series: Collection[tuple[str, str]] | None = None,
+        limit_set: str | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        before_id: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[VerdictChange]: ...
+
+
 class ApiLedger(Protocol):
     """What the API needs of a ledger."""
 
@@ -278,6 +294,8 @@ class ApiLedger(Protocol):
     def lab(self) -> Lab: ...
     @property
     def annotations(self) -> AnnotationLog: ...
+    @property
+    def verdicts(self) -> VerdictBook: ...
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def alerts_month(
     """How many, how long, who again, what is rising: JSON, CSV and a page to read. 月度告警分析。"""
     plant = reading_plant(plant_file, from_store=True)
     period = Period.parse(month, plant.zone)
-    with DataFolder(data).source(plant) as source, DataFolder(data).ledger() as ledger:
+    with DataFolder(data).judged(plant) as source, DataFolder(data).ledger() as ledger:
         kept = ledger.alerts.opened_between(monitor.compared_from_ms(plant, period), period.end_ms)
         rows = monitor.month_of_alerts(plant, source, kept, period)
     out.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from plant_monitor.cli.options import (
 )
 from plant_monitor.cli.statements import explain_statement
 from plant_monitor.compliance.difference import COMPARED, differences
+from plant_monitor.compliance.explain import explain_change
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.tables import Table as Results
 from plant_monitor.config.lab_file import read_lab
@@ -36,10 +37,11 @@ from plant_monitor.config.readings_file import (
 from plant_monitor.config.results_file import read_results, write_evaluation, write_table
 from plant_monitor.config.scenario_file import load_scenario
 from plant_monitor.errors import InputError
-from plant_monitor.plant import Plant
+from plant_monitor.plant import Name, Plant
 from plant_monitor.readings import Readings
 from plant_monitor.service import DataFolder
 from plant_monitor.store.memory import MemorySource
+from plant_monitor.windows import local_windows
 
 
 def evaluate(
@@ -128,8 +130,19 @@ def explain(
     assert asked is not None
     with readings_source(plant, readings, data) as (source, bad):
         code = report(bad, None)
-        tell(monitor.explained(plant, source, point, parameter, asked))
+        lines = monitor.explained(plant, source, point, parameter, asked)
+        tell([*lines, *([] if readings else _changes(plant, data, (point, parameter), asked))])
     return code
+
+
+def _changes(plant: Plant, data: Path, series: tuple[str, str], day: date) -> list[Name]:
+    """What the running service has judged otherwise before, the oldest change first."""
+    if not DataFolder(data).ledger_file.exists():
+        return []
+    windows = local_windows(day, day, plant.zone)
+    with DataFolder(data).ledger() as ledger:
+        found = ledger.verdicts.changed(series={series}, start_ms=windows.start_ms, end_ms=windows.end_ms)
+    return [explain_change(change, plant.zone) for change in reversed(found)]
 
 
 def _tell_differences(out: Path, table: Results) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from plant_monitor import units
 from plant_monitor.annotations import Annotation, Kind
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.compliance.history import VerdictChange
 from plant_monitor.holds import FlowCurve, flow_curve
 from plant_monitor.plant import FLOW, PH, VOLUME, Limit, Name, Plant, Point, Represents, Series
 from plant_monitor.readings import MADE, Readings, mark_text
@@ -30,12 +32,12 @@ VERDICTS = {
     "met": ("达标", "met"),
 }
 
-WORDS = {
-    "no_limit": "无限值",
-    "no_discharge": "无排放",
-    "insufficient_data": "数据不足",
-    "exceeded": "超标",
-    "met": "达标",
+VERDICT_WORDS = {
+    "no_limit": ("无限值", "without a limit"),
+    "no_discharge": ("无排放", "without discharge"),
+    "insufficient_data": ("数据不足", "insufficient data"),
+    "exceeded": ("超标", "exceeded"),
+    "met": ("达标", "met"),
 }
 
 # What a mark says (HJ 212-2017 table 8; X is ours).
@@ -93,6 +95,28 @@ def explain_day(
     for row in rows:
         lines += _judged(plant, series, row, evaluation)
     return lines
+
+
+CAUSES = {
+    "late_data": ("迟到或更正的数据", "late or corrected data"),
+    "annotation": ("标注", "an annotation"),
+    "limit": ("限值变更", "another limit"),
+    "rule": ("判定规则变更", "another rule"),
+}
+
+
+def explain_change(change: VerdictChange, zone: ZoneInfo) -> Name:
+    """One line: what a verdict was, what it is now, when and why it changed."""
+    none = ("无", "none")
+    old, new = (VERDICT_WORDS.get(v, none) for v in (change.old_verdict, change.new_verdict))
+    zh, en = CAUSES[change.cause]
+    ids = ", ".join(map(str, change.annotations))
+    when = rfc3339(change.changed_ms // 1000 * 1000, zone)
+    about = f"{change.window} {change.limit_set} ({change.statistic})"
+    return Name(
+        f"更改 {when}：{about} 由{old[0]}改为{new[0]}，原因：{zh}{f' {ids}' if ids else ''}。",
+        f"Changed {when}: {about} was {old[1]}, is {new[1]}, because of {en}{f' ({ids})' if ids else ''}.",
+    )
 
 
 def _title(point: Point, series: Series, windows: Windows) -> Name:
@@ -292,7 +316,7 @@ def _hours_judged(series: Series, row: dict[str, Any], evaluation: Evaluation) -
     hours = [r for r in evaluation.hourly.rows() if (r["point"], r["parameter"], r["limit_set"], r["statistic"]) == key]
     counts = Counter(r["verdict"] for r in hours)
     told = ", ".join(f"{verdict} × {count}" for verdict, count in sorted(counts.items()))
-    told_zh = "，".join(f"{WORDS[verdict]} × {count}" for verdict, count in sorted(counts.items()))
+    told_zh = "，".join(f"{VERDICT_WORDS[verdict][0]} × {count}" for verdict, count in sorted(counts.items()))
     decided = [r for r in hours if r["verdict"] in ("met", "exceeded")]
     tightest = next((r["hour"][11:16] for r in decided if r["mean"] == row["value"]), None)
     over = [f"{r['hour'][11:16]} ({r['mean']:.6g})" for r in decided if r["verdict"] == "exceeded"]

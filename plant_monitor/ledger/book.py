@@ -11,6 +11,7 @@ from plant_monitor.ledger.keys import KeyRing
 from plant_monitor.ledger.laboratory import LabBook
 from plant_monitor.ledger.objections import ObjectionBook
 from plant_monitor.ledger.statements import StatementBook
+from plant_monitor.ledger.verdicts import VerdictBook
 
 
 class Ledger:
@@ -33,6 +34,7 @@ class Ledger:
         self.objections = ObjectionBook(self._database)
         self.lab = LabBook(self._database)
         self.annotations = AnnotationLog(self._database)
+        self.verdicts = VerdictBook(self._database)
         self.keys = KeyRing(self._database)
         self.audit = AuditTrail(self._database)
 

@@ -1,8 +1,9 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
 Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``audit``,
-``lab_results``, ``annotations``, ``objections`` and ``objection_events`` are append-only: triggers in the database
-refuse to change or delete a row. So they do for ``statements``, but that a draft becomes issued or superseded, once.
+``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_events`` are append-only: triggers
+in the database refuse to change or delete a row. So they do for ``statements``, but that a draft becomes issued or
+superseded, once.
 """
 
 from __future__ import annotations
@@ -203,6 +204,38 @@ annotation_rows = Table(
     Column("entered_ms", BigInteger, nullable=False),
     Column("entered_by", String(128), nullable=False),
     Index("annotations_point", "point", "start_ms"),
+    sqlite_autoincrement=True,
+)
+
+# The verdicts of each local day as they were last given, so that a changed one can name the one it replaces.
+judged_days = Table(
+    "judged_days",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("verdicts", JSON, nullable=False),
+    Column("limits", String(16), nullable=False),  # digest of the limits
+    Column("said", JSON, nullable=False),  # ids of annotations, by series
+)
+
+verdict_changes = Table(
+    "verdict_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("table", String(16), nullable=False),  # hourly | daily | monthly
+    Column("point", String(128), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("limit_set", String(128), nullable=False),
+    Column("statistic", String(32), nullable=False),
+    Column("old_verdict", String(32), nullable=False),
+    Column("new_verdict", String(32), nullable=False),
+    Column("old_value", Float),
+    Column("new_value", Float),
+    Column("cause", String(16), nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Index("verdict_changes_window", "point", "parameter", "start_ms"),
     sqlite_autoincrement=True,
 )
 

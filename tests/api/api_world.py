@@ -149,6 +149,7 @@ class World:
     clock: ManualClock
     client: TestClient
     keys: dict[str, str]
+    evaluations: Evaluations
     health: dict[str, Any] = field(default_factory=lambda: {"status": "ok", "journal": {"rows": 12, "path": "/secret"}})
 
     def get(self, who: str | None, path: str, **query: Any) -> Any:
@@ -180,7 +181,7 @@ def make_world(
         keys[member.id] = ledger.keys.add("member", member=member.id, label=f"m-{member.id}", now_ms=NOW).secret
     fill_ledger(ledger, plant, evaluation(date(2026, 10, 1), date(2026, 10, 3)))
     object_to_something(ledger)
-    world = World(plant, ledger, clock, None, keys)  # type: ignore[arg-type]
+    world = World(plant, ledger, clock, None, keys, evaluation)  # type: ignore[arg-type]
     services: Mapping[str, Any] = {
         "health": lambda: world.health,
         "requests_per_s": 1e6,

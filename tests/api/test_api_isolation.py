@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
-from api.api_world import OCT_1, PLANT, World, alert_of
+from api.api_world import HOUR, OCT_1, PLANT, World, alert_of
 
+from plant_monitor import monitor
+from plant_monitor.annotations import AnnotatedSource, Annotation, Kind
+from plant_monitor.compliance.history import judged_days
+
+OCTOBER = date(2026, 10, 1), date(2026, 10, 3)
 ALL_OCTOBER = {"from": "2026-10-01"}
 TABLES = ("/compliance/daily", "/compliance/hourly", "/exceedances", "/alerts")
 
@@ -21,6 +27,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/points/{point}/readings"): ("/points/alpha-outfall/readings", "/points/beta-outfall/readings"),
     ("GET", "/compliance/daily"): ("/compliance/daily", "/compliance/daily?point=beta-outfall"),
     ("GET", "/compliance/hourly"): ("/compliance/hourly", "/compliance/hourly?point=beta-outfall"),
+    ("GET", "/compliance/history"): ("/compliance/history", "/compliance/history?point=beta-outfall"),
     ("GET", "/exceedances"): ("/exceedances", "/exceedances?point=beta-outfall"),
     ("GET", "/headroom"): ("/headroom", None),
     ("GET", "/annotations"): ("/annotations", "/annotations?point=beta-outfall"),
@@ -55,6 +62,20 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
 def routes_of(world: World) -> set[tuple[str, str]]:
     paths = world.client.get("/api/v1/openapi.json").json()["paths"]
     return {(m.upper(), p.removeprefix("/api/v1")) for p, operations in paths.items() for m in operations}
+
+
+def changed(world: World) -> None:
+    """Verdicts that are other than they were, of every point."""
+    source = world.evaluations.judged()
+    said: list[Annotation] = []
+    for _ in range(2):
+        evaluation = monitor.evaluate_days(world.plant, AnnotatedSource(world.plant, source, said), *OCTOBER)
+        days = judged_days(world.plant, evaluation, world.clock.now_ms(), said)
+        world.ledger.verdicts.give(days, world.plant.zone, now_ms=world.clock.now_ms())
+        said = [
+            Annotation(Kind.EXCLUSION, point.id, "", OCT_1, OCT_1 + 24 * HOUR, "x", id=i)
+            for i, point in enumerate(world.plant.points)
+        ]
 
 
 def fill(path: str, world: World) -> str:
@@ -144,6 +165,7 @@ def test_a_filter_by_what_is_anothers_finds_nothing(world: World, query: dict[st
 
 def test_nothing_of_another_member_is_in_any_answer(world: World) -> None:
     world.ask("officer", "POST", f"/alerts/{alert_of(world, 'beta-outfall')}/acknowledge", json={"comment": "beta!"})
+    changed(world)
     forms: list[dict[str, Any]] = [
         ALL_OCTOBER,
         {**ALL_OCTOBER, "format": "csv"},
@@ -192,6 +214,32 @@ def test_public_figures_are_open_to_members(world: World) -> None:
     assert world.get("alpha", "/compliance/daily", point="plant-inlet", parameter="ss").status_code == 404
     assert {s["id"] for s in world.get("alpha", "/plant").json()["limit_sets"]} == {"intake", "outlet"}
     assert world.items("alpha", "/statements")[0]["total_yuan"] == "255.01"
+
+
+def test_changed_verdicts_are_those_of_the_results_one_sees(world: World) -> None:
+    changed(world)
+    seen = {(x["point"], x["parameter"]) for x in world.items("alpha", "/compliance/history")}
+    assert seen == {("alpha-outfall", "cod_cr"), ("alpha-outfall", "ph"), ("plant-effluent", "cod_cr")}
+    everything = world.items("officer", "/compliance/history")
+    assert {x["point"] for x in everything} == {"alpha-outfall", "beta-outfall", "plant-effluent"}
+    (one,) = world.items("alpha", "/compliance/history", point="plant-effluent")
+    names = ("table", "window", "old_verdict", "new_verdict", "old_value", "cause", "annotations")
+    effluent = [p.id for p in world.plant.points].index("plant-effluent")
+    assert [one[n] for n in names] == [
+        "daily",
+        "2026-10-01",
+        "met",
+        "insufficient_data",
+        40.0,
+        "annotation",
+        [effluent],
+    ]
+    hours = world.items("alpha", "/compliance/history", parameter="ph", **{"from": "2026-10-01", "to": "2026-10-02"})
+    assert len(hours) == 25 and [x["id"] for x in hours] == sorted((x["id"] for x in hours), reverse=True)
+    assert world.items("alpha", "/compliance/history", **{"from": "2026-10-02"}) == []
+    page = world.get("alpha", "/compliance/history", limit=7).json()
+    rest = world.get("alpha", "/compliance/history", cursor=page["next"]).json()
+    assert len(page["items"]) == 7 and not {x["id"] for x in page["items"]} & {x["id"] for x in rest["items"]}
 
 
 def test_public_figures_do_not_open_readings_alerts_or_messages(world: World) -> None:

@@ -112,7 +112,7 @@ def opened(folder: Path, clock: ManualClock, results: Any = None, plant: Plant =
     journal = open_journal(folder / "journal.sqlite", SERIES)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
     desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), plant, clock)
-    watch = Watch(plant, journal, ledger.annotations, desk, results, clock)
+    watch = Watch(plant, journal, ledger, desk, results, clock)
     evaluations = Evaluations(plant, journal, journal, ledger.annotations, clock)
     return Live(folder, clock, journal, ledger, desk, watch, evaluations)
 
@@ -364,3 +364,59 @@ def test_old_months_are_dropped_and_stay_judged(tmp_path: Path) -> None:
     assert again.watch.health()["retention_waits"] is None
     assert again.journal.counts().dropped.readings == 8 + 7 + 7, "and so does the late reading's day"
     closed(again)
+
+
+def history(live: Live) -> list[tuple[str, str, str, str, str, tuple[int, ...]]]:
+    """What changed, the oldest first."""
+    found = reversed(live.ledger.verdicts.changed())
+    return [(x.table, x.window, x.old_verdict, x.new_verdict, x.cause, x.annotations) for x in found]
+
+
+def test_a_verdict_that_changes_keeps_its_history(live: Live) -> None:
+    """Late data, an annotation, its withdrawal: each leaves a line, and what is judged for the first time none."""
+    flow, ph = hours(0, 10.0, 0), hours(0, 7.0, 3)
+    live.append(Readings.concat([flow, ph, hours(0, 200.0, 2, count=20)]))
+    live.at(T0 + 9 * HOUR_MS)
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    live.at(T0 + DAY_MS + 2 * SETTLE_MS)
+    assert history(live) == []
+    live.append(hours(0, 900.0, 2, first=20, count=4))
+    live.at(T0 + DAY_MS + HOUR_MS)
+    late = ("daily", "2026-10-01", "met", "exceeded", "late_data", ())
+    assert history(live) == [late]
+    (change,) = live.ledger.verdicts.changed(series={("out", "cod_cr")}, start_ms=T0, end_ms=T0 + 1)
+    assert (change.old_value, change.limit_set, change.changed_ms) == (200.0, "agreed", T0 + DAY_MS + HOUR_MS)
+    assert change.new_value == pytest.approx((20 * 200 + 4 * 900) / 24)
+    said = note(Kind.EXCLUSION, "ph", 9, 10)
+    stored = live.ledger.annotations.add(said, now_ms=live.clock.now_ms(), actor="cli:li")
+    live.at(T0 + DAY_MS + 2 * HOUR_MS)
+    hour = "2026-10-01T09:00:00+08:00"
+    excluded = ("hourly", hour, "met", "insufficient_data", "annotation", (stored.id,))
+    assert history(live) == [late, excluded]
+    closed(live)
+    again = opened(live.folder, live.clock)
+    again.ledger.annotations.withdraw(stored.id, "it was water", now_ms=live.clock.now_ms(), actor="cli:li")
+    again.at(T0 + DAY_MS + 3 * HOUR_MS)
+    back = ("hourly", hour, "insufficient_data", "met", "annotation", (stored.id,))
+    assert history(again) == [late, excluded, back]
+    again.at(T0 + DAY_MS + 4 * HOUR_MS)
+    assert history(again) == [late, excluded, back], "told once"
+    closed(again)
+
+
+def test_another_limit_judges_old_days_anew_and_opens_no_alert(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2), hours(9, 10.0, 0)]))
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    live.at(T0 + 10 * DAY_MS + SETTLE_MS)
+    closed(live)
+    strict = replace(PLANT.limit_sets[0], limits=(Limit("cod_cr", Statistic.DAILY_MEAN, None, 150.0, "mg/L"),))
+    again = opened(live.folder, live.clock, plant=replace(PLANT, limit_sets=(strict,)))
+    assert again.at(T0 + 10 * DAY_MS + 2 * SETTLE_MS) == []
+    daily = [x for x in history(again) if x[1] == "2026-10-01" and x[3]]
+    assert daily == [("daily", "2026-10-01", "met", "exceeded", "limit", ())]
+    count = len(history(again))
+    closed(again)
+    third = opened(live.folder, live.clock, plant=replace(PLANT, limit_sets=(strict,)))
+    third.at(T0 + 10 * DAY_MS + 3 * SETTLE_MS)
+    assert len(history(third)) == count, "once"
+    closed(third)

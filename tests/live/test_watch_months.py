@@ -36,7 +36,7 @@ class Live:
         self.journal: Journal = open_journal(folder / "journal.sqlite", SERIES)
         self.ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
         self.desk = AlertDesk(self.ledger, open_senders(plant.notify.channels, base=folder), plant, self.clock)
-        self.watch = Watch(plant, self.journal, self.ledger.annotations, self.desk, None, self.clock)
+        self.watch = Watch(plant, self.journal, self.ledger, self.desk, None, self.clock)
 
     def at(self, time_ms: int) -> list[str]:
         """Step at an instant; the titles told so far."""
