@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plant_monitor import units
 from plant_monitor.plant import FLOW, VOLUME, Plant, Point, Represents, Series
@@ -43,9 +42,8 @@ class Holds:
     value: FloatArray
     valid: BoolArray
 
-    def take(self, index: NDArray[np.bool_]) -> Holds:
-        """The holds chosen by a mask."""
-        return Holds(self.start[index], self.end[index], self.value[index], self.valid[index])
+
+NO_HOLDS = Holds(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
 
 
 def held(readings: Readings, series: Series) -> Holds:
@@ -71,12 +69,16 @@ def held(readings: Readings, series: Series) -> Holds:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Valid holds cut at window edges: ``[start, end)`` ms inside window ``window``; in time order."""
+    """Valid holds cut at window edges, in time order; each lies in one window.
 
-    window: IntArray
+    ``start``, ``end`` (n,) ms · ``value`` (n,) · ``bounds`` (W+1,) window w has the pieces
+    ``bounds[w]:bounds[w+1]``
+    """
+
     start: IntArray
     end: IntArray
     value: FloatArray
+    bounds: IntArray
 
 
 def cut(holds: Holds, window_edges: IntArray) -> Pieces:
@@ -84,34 +86,23 @@ def cut(holds: Holds, window_edges: IntArray) -> Pieces:
 
     ``window_edges`` (W+1,) ascending ms; window w is ``[window_edges[w], window_edges[w+1])``.
     """
-    inside = holds.valid & (holds.end > window_edges[0]) & (holds.start < window_edges[-1])
-    start = np.maximum(holds.start[inside], window_edges[0])
-    end = np.minimum(holds.end[inside], window_edges[-1])
-    value = holds.value[inside]
-    first, last = _windows_of(window_edges, start), _windows_of(window_edges, end - 1)
-    crossing = np.flatnonzero(last > first)
-    if crossing.size == 0:
-        return Pieces(first, start, end, value)
-    # Few holds cross an edge: their first piece stays in place, the others are put in behind it.
-    more = last[crossing] - first[crossing]
-    hold = np.repeat(crossing, more)
-    window = first[hold] + 1 + np.arange(hold.size) - np.repeat(np.cumsum(more) - more, more)
-    later_end = np.minimum(end[hold], window_edges[window + 1])
-    end[crossing] = window_edges[first[crossing] + 1]
-    return Pieces(
-        np.insert(first, hold + 1, window),
-        np.insert(start, hold + 1, window_edges[window]),
-        np.insert(end, hold + 1, later_end),
-        np.insert(value, hold + 1, value[hold]),
-    )
-
-
-def _windows_of(window_edges: IntArray, times: IntArray) -> IntArray:
-    """Index of the window of each instant; a division where all windows are equally long (hours mostly are)."""
-    lengths = np.diff(window_edges)
-    if lengths.size and np.all(lengths == lengths[0]):
-        return (times - window_edges[0]) // lengths[0]
-    return np.searchsorted(window_edges, times, side="right") - 1
+    begin_ms, end_ms = window_edges[[0, -1]]
+    first = int(np.searchsorted(holds.end, begin_ms, side="right"))
+    stop = int(np.searchsorted(holds.start, end_ms)) if end_ms > begin_ms else first
+    kept = first + np.flatnonzero(holds.valid[first:stop])
+    # The edges inside a hold, few against the holds: each ends the piece before it and starts another.
+    edges = window_edges[1:-1]
+    crossed = np.searchsorted(holds.start, edges) - 1
+    inside = crossed >= 0
+    inside[inside] = holds.valid[crossed[inside]] & (holds.end[crossed[inside]] > edges[inside])
+    edges, crossed = edges[inside], crossed[inside]
+    at = np.searchsorted(kept, crossed) + 1
+    hold = np.insert(kept, at, crossed)
+    start, end = holds.start[hold], holds.end[hold]
+    at += np.arange(at.size)
+    start[at] = end[at - 1] = edges
+    start[:1], end[-1:] = np.maximum(start[:1], begin_ms), np.minimum(end[-1:], end_ms)
+    return Pieces(start, end, holds.value[hold], np.searchsorted(start, window_edges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +197,13 @@ class Elapsed:
     @staticmethod
     def over(edges: IntArray, flags: BoolArray) -> Elapsed:
         """``flags`` (K,) for each segment, whole."""
-        total = np.concatenate(([0], np.cumsum(np.where(flags, np.diff(edges), 0))))
+        total = np.zeros(edges.size, dtype=np.int64)
+        np.cumsum(np.diff(edges) * flags, out=total[1:])
         return Elapsed(edges, np.append(flags, False), total)
 
     def at(self, time: IntArray, segment: IntArray) -> IntArray:
         """Up to each instant, which lies in the segment given."""
-        return self.at_edge[segment] + np.where(self.flagged[segment], time - self.edges[segment], 0)
+        return self.at_edge[segment] + (time - self.edges[segment]) * self.flagged[segment]
 
 
 @dataclass(frozen=True)
@@ -220,7 +212,8 @@ class FlowCurve:
 
     ``edges`` (K+1,) ms, every window edge among them · ``q`` (K,) m³/h, 0 where unknown · ``known``
     (K,) · ``window_edges`` (W+1,) ms · ``metered`` False at a point with neither flow nor totaliser:
-    q = 1 stands for time weighting. What every series of the point asks for is computed once.
+    q = 1 stands for time weighting · ``own`` the flow series' own valid holds after the cut-off, in its unit. What
+    every series of the point asks for is computed once.
     """
 
     edges: IntArray
@@ -228,6 +221,7 @@ class FlowCurve:
     known: BoolArray
     window_edges: IntArray
     metered: bool
+    own: Pieces
 
     @property
     def windows(self) -> int:
@@ -243,6 +237,11 @@ class FlowCurve:
     def flowed(self) -> FloatArray:
         """(K+1,) q · dt of each segment, m³/h · ms, and a last 0."""
         return np.append(self.q * self.length_ms, 0.0)
+
+    @cached_property
+    def q_to_end(self) -> FloatArray:
+        """(K+1,) q of each segment, and a last 0."""
+        return np.append(self.q, 0.0)
 
     @cached_property
     def due(self) -> BoolArray:
@@ -272,7 +271,9 @@ class FlowCurve:
     @cached_property
     def known_ms(self) -> IntArray:
         """(W,) time of each window in which the flow is known."""
-        return np.diff(Elapsed.over(self.edges, self.known).at_edge[self._bounds])
+        if self.windows == 0:
+            return np.zeros(0, dtype=np.int64)
+        return np.add.reduceat(self.length_ms * self.known, self._bounds[:-1])
 
     @cached_property
     def volume_m3(self) -> FloatArray:
@@ -304,39 +305,44 @@ def flow_curve(
     flow, volume = point.find(FLOW), point.find(VOLUME)
     if flow is None and volume is None:
         return unmetered(window_edges)
-    edges, q, known = _from_flow(flow, readings.get(FLOW, Readings.empty()), window_edges)
+    own = _own_flow(flow, readings.get(FLOW, Readings.empty()), window_edges)
+    edges, q, known = _segments(own, window_edges)
+    if flow is not None:
+        q *= units.factor(flow.unit, "m3/h")
     if totaliser and volume is not None and VOLUME in readings and not known.all():
         steps = totaliser_steps(readings[VOLUME], volume, plant)
         edges, q, known = _with_totaliser(edges, q, known, steps, volume, flow)
-    return FlowCurve(edges, q, known, window_edges, True)
+    return FlowCurve(edges, q, known, window_edges, True, own)
 
 
 def unmetered(window_edges: IntArray) -> FlowCurve:
     """A point with neither flow nor totaliser: it always discharges, and every moment weighs the same."""
     windows = window_edges.size - 1
-    return FlowCurve(window_edges, np.ones(windows), np.ones(windows, dtype=bool), window_edges, False)
+    none = cut(NO_HOLDS, window_edges)
+    return FlowCurve(window_edges, np.ones(windows), np.ones(windows, dtype=bool), window_edges, False, none)
 
 
-def _from_flow(
-    flow: Series | None, readings: Readings, window_edges: IntArray
-) -> tuple[IntArray, FloatArray, BoolArray]:
-    """Segments of the flow's own valid holds, cut at the window edges; unknown between them."""
+def _own_flow(flow: Series | None, readings: Readings, window_edges: IntArray) -> Pieces:
+    """The valid holds of the flow readings, after the cut-off."""
     if flow is None or len(readings) == 0:
-        n = window_edges.size - 1
-        return window_edges, np.zeros(n), np.zeros(n, dtype=bool)
+        return cut(NO_HOLDS, window_edges)
     holds = held(readings, flow)
-    inside = holds.valid & (holds.end > window_edges[0]) & (holds.start < window_edges[-1])
-    holds = holds.take(inside)
-    start, end = np.maximum(holds.start, window_edges[0]), np.minimum(holds.end, window_edges[-1])
-    gap = np.ones(end.size, dtype=bool)
-    gap[:-1] = end[:-1] < start[1:]
-    edges = sorted_union(start, end[gap], window_edges)
-    if start.size == 0:
-        return edges, np.zeros(edges.size - 1), np.zeros(edges.size - 1, dtype=bool)
-    hold = np.searchsorted(start, edges[:-1], side="right") - 1
-    known = (hold >= 0) & (edges[:-1] < end[hold])
-    q = discharging(holds.value, flow) * units.factor(flow.unit, "m3/h")
-    return edges, np.where(known, q[hold], 0.0), known
+    return cut(Holds(holds.start, holds.end, discharging(holds.value, flow), holds.valid), window_edges)
+
+
+def _segments(own: Pieces, window_edges: IntArray) -> tuple[IntArray, FloatArray, BoolArray]:
+    """The pieces as segments, and between them others in which the flow is unknown, cut at the window edges too."""
+    gap = np.ones(own.end.size, dtype=bool)
+    gap[:-1] = own.end[:-1] < own.start[1:]
+    edges = sorted_union(own.end[gap], window_edges)
+    at = np.searchsorted(own.start, edges)
+    fresh = np.ones(edges.size, dtype=bool)
+    inner = at < own.start.size
+    fresh[inner] = own.start[at[inner]] != edges[inner]
+    edges, at = edges[fresh], at[fresh]
+    known = np.ones(own.start.size + edges.size, dtype=bool)
+    known[at + np.arange(at.size)] = False
+    return np.insert(own.start, at, edges), np.insert(own.value, at, 0.0)[:-1], known[:-1]  # the last edge only ends
 
 
 def _with_totaliser(
@@ -377,15 +383,15 @@ def sorted_union(*parts: IntArray) -> IntArray:
 class Weights:
     """What each piece of a series weighs in its window.
 
-    ``window``, ``value`` (n,) of the pieces with any valid time, in time order · ``valid_ms`` (n,)
-    their due time in which the value counts · ``volume_m3`` (n,) what flowed in it; empty at an
-    unmetered point and for time-weighted series.
+    ``value`` (n,) of the pieces with any valid time, in time order · ``valid_ms`` (n,) their due time in
+    which the value counts · ``volume_m3`` (n,) what flowed in it; empty at an unmetered point and for
+    time-weighted series · ``bounds`` (W+1,) window w has the pieces ``bounds[w]:bounds[w+1]``.
     """
 
-    window: IntArray
     value: FloatArray
     valid_ms: IntArray
     volume_m3: FloatArray
+    bounds: IntArray
 
 
 def weigh(pieces: Pieces, curve: FlowCurve, *, by_volume: bool) -> Weights:
@@ -401,19 +407,20 @@ def weigh(pieces: Pieces, curve: FlowCurve, *, by_volume: bool) -> Weights:
     at0 = elapsed.at(pieces.start, k0)
     # Mostly a piece ends where the next one starts: only the others are looked up again.
     k1, at1 = np.roll(k0, -1), np.roll(at0, -1)
-    apart = np.flatnonzero(pieces.end != np.roll(pieces.start, -1))
+    apart = np.flatnonzero(np.append(pieces.end[:-1] != pieces.start[1:], pieces.end.size > 0))
     k1[apart] = np.searchsorted(curve.edges, pieces.end[apart], side="right") - 1
     at1[apart] = elapsed.at(pieces.end[apart], k1[apart])
     valid_ms = at1 - at0
-    some = valid_ms > 0
+    some = np.flatnonzero(valid_ms)
+    value, valid_ms, bounds = pieces.value[some], valid_ms[some], np.searchsorted(some, pieces.bounds)
     if not (by_volume and curve.metered):
-        return Weights(pieces.window[some], pieces.value[some], valid_ms[some], np.empty(0))
+        return Weights(value, valid_ms, np.empty(0), bounds)
     start, end, k0, k1 = pieces.start[some], pieces.end[some], k0[some], k1[some]
-    q = np.append(curve.q, 0.0)
+    q = curve.q_to_end
     head = np.minimum(curve.edges[np.minimum(k0 + 1, curve.q.size)], end) - start
     tail = np.where(k1 > k0, end - curve.edges[k1], 0)
     volume = q[k0] * head + _sum_between(curve.flowed, k0 + 1, k1) + q[k1] * tail
-    return Weights(pieces.window[some], pieces.value[some], valid_ms[some], volume / MS_PER_HOUR)
+    return Weights(value, valid_ms, volume / MS_PER_HOUR, bounds)
 
 
 def _sum_between(amount: FloatArray, first: IntArray, stop: IntArray) -> FloatArray:

@@ -20,13 +20,13 @@ from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.compliance.difference import COMPARED, differences
-from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.compliance.evaluate import Evaluation, PointResult, Span, evaluate, evaluate_point
 from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
 from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.tables import Table
 from plant_monitor.errors import InputError
-from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Statistic
+from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Point, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
 from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows, rfc3339
 
@@ -53,10 +53,8 @@ def readings_around(
             " begin later, or evaluate a backup of that time"
         )
     parts = []
-    for index, series in enumerate(plant.series):
-        if chosen is not None and index not in chosen:
-            continue
-        registers = series.parameter == VOLUME
+    for index in range(len(plant.series)) if chosen is None else sorted(chosen):
+        registers = plant.series[index].parameter == VOLUME
         parts.append(source.before(index, start_ms, valid=registers))
         parts.append(source.read(index, start_ms, end_ms))
         parts.append(source.after(index, end_ms, valid=registers))
@@ -95,6 +93,16 @@ def evaluate_days(
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
     return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates)
+
+
+def evaluate_point_days(plant: Plant, source: ReadingSource, point: Point, span: Span) -> PointResult:
+    """One point over the days of ``span``, with nothing read but its own readings; rates are counted too."""
+    chosen = {s.parameter: plant.series_index[point.id, s.parameter] for s in point.series}
+    windows, readings = span.windows, Readings.empty()
+    if windows.days:
+        readings = readings_around(plant, source, windows.start_ms, windows.end_ms, chosen=chosen.values()).by_time()
+    own = {parameter: readings.of_series(index) for parameter, index in chosen.items()}
+    return evaluate_point(plant, point, own, span, rates=True)
 
 
 def laboratory(plant: Plant, source: ReadingSource, results: Iterable[LabResult]) -> Table:

@@ -36,6 +36,7 @@ OVER_RANGE = ord("T")
 COMMUNICATION_LOST = ord("B")
 SET_BY_HAND = ord("S")
 UNKNOWN_MARK = ord("?")
+_IN_CACHE = 65_536  # rows looked at in one go
 
 # Marks that an annotation gives (``annotations``) have the high bit, so none can come from a device or a file.
 # A finite value with such a mark is valid: a person vouches for it, with evidence.
@@ -113,14 +114,23 @@ class Readings:
 
     def by_time(self) -> Readings:
         """Sorted by (series, time), one per instant: of several, the later accepted one wins."""
-        step = np.diff(self.series.astype(np.int64))
-        if np.all((step > 0) | ((step == 0) & (np.diff(self.time) > 0))):
+        if self._ascend():
             return self  # as a store gives them
         order = np.lexsort((self.time, self.series))  # stable: acceptance order within ties
         series, time = self.series[order], self.time[order]
         last = np.ones(order.size, dtype=bool)
         last[:-1] = (series[1:] != series[:-1]) | (time[1:] != time[:-1])
         return self.take(order[last])
+
+    def _ascend(self) -> bool:
+        """Strictly ascending by (series, time) already."""
+        for a in range(0, len(self) - 1, _IN_CACHE):
+            rows = slice(a, a + _IN_CACHE + 1)
+            series, time = self.series[rows], self.time[rows]
+            later = (series[1:] == series[:-1]) & (time[1:] > time[:-1])
+            if not (later | (series[1:] > series[:-1])).all():
+                return False
+        return True
 
     def of_series(self, series: int) -> Readings:
         """The rows of one series, in the order they stand."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,7 @@ from plant_monitor.cli.options import (
     tell,
 )
 from plant_monitor.cli.statements import explain_statement
+from plant_monitor.cli.workers import usual_jobs, write_results
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.explain import explain_change
 from plant_monitor.compliance.laboratory import LabResult
@@ -38,9 +41,8 @@ from plant_monitor.config.results_file import read_results, write_evaluation, wr
 from plant_monitor.config.scenario_file import load_scenario
 from plant_monitor.errors import InputError
 from plant_monitor.plant import Name, Plant
-from plant_monitor.readings import Readings
+from plant_monitor.readings import ReadingSource
 from plant_monitor.service import DataFolder
-from plant_monitor.store.memory import MemorySource
 from plant_monitor.windows import local_windows
 
 
@@ -57,11 +59,15 @@ def evaluate(
         Path | None,
         typer.Option("--diff", metavar="OLD_DIR", help="Also difference.csv: what changed since.", exists=True),
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes. As many as cores, if left out.")
+    ] = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
     plant = reading_plant(plant_file, from_store=readings is None)
     asked = (local_date(first, "--from"), local_date(last, "--to"))
+    old = None if diff is None else read_results(diff, COMPARED)
     with readings_source(plant, readings, data) as (source, bad):
         code = report(bad, rejects)
         if strict and bad:
@@ -72,14 +78,13 @@ def evaluate(
             raise InputError(f"{lab}: {len(bad_results)} bad rows, refused (--strict)")
         extent = monitor.days_with_readings(plant, source)
         known = extent or (date.max, date.min)  # no readings, no days asked for: nothing to cover, headers alone
-        result = monitor.evaluate_days(plant, source, asked[0] or known[0], asked[1] or known[1], rates=True)
-        judged = monitor.laboratory(plant, source, monitor.samples_within(results, result.windows))
-    write_evaluation(out, result, judged)
-    if diff is not None:
-        old = read_results(diff, COMPARED)
-        _tell_differences(out, differences(old, {name: getattr(result, name).rows() for name in COMPARED}))
-    counts = f"{len(result.windows.days)} days, {len(result.daily)} daily rows, {len(result.exceedances)} exceedances"
-    messages.print(f"{counts} -> {out}", markup=False)
+        windows = local_windows(asked[0] or known[0], asked[1] or known[1], plant.zone)
+        judged = monitor.laboratory(plant, source, monitor.samples_within(results, windows))
+        again = partial(_opened, source) if readings else partial(DataFolder(data).source, plant)
+        rows, exceedances = write_results(out, plant, again, windows, judged, jobs or usual_jobs(plant))
+    if old is not None:
+        _tell_differences(out, differences(old, read_results(out, COMPARED)))
+    messages.print(f"{len(windows.days)} days, {rows} daily rows, {exceedances} exceedances -> {out}", markup=False)
     return code
 
 
@@ -103,7 +108,7 @@ def whatif(
         known = monitor.days_with_readings(plant, source) or (date.max, date.min)
         days = asked[0] or known[0], asked[1] or known[1]
         was, would_be = monitor.what_if(plant, source, supposed, *days)
-    write_evaluation(out, would_be, monitor.laboratory(plant, MemorySource(Readings.empty()), []))
+    write_evaluation(out, would_be)
     _tell_differences(out, monitor.compared(was, would_be))
     return code
 
@@ -143,6 +148,11 @@ def _changes(plant: Plant, data: Path, series: tuple[str, str], day: date) -> li
     with DataFolder(data).ledger() as ledger:
         found = ledger.verdicts.changed(series={series}, start_ms=windows.start_ms, end_ms=windows.end_ms)
     return [explain_change(change, plant.zone) for change in reversed(found)]
+
+
+def _opened(source: ReadingSource) -> AbstractContextManager[ReadingSource]:
+    """A source that is open already, as one to open."""
+    return nullcontext(source)
 
 
 def _tell_differences(out: Path, table: Results) -> None:

@@ -6,7 +6,7 @@ what-ifs. It is pure: the same readings and rules give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,14 +21,13 @@ from plant_monitor.compliance.limits import (
     applied_limits,
     judge,
 )
-from plant_monitor.compliance.means import WindowStatistics, series_statistics
+from plant_monitor.compliance.means import PointVolume, WindowStatistics, series_statistics
 from plant_monitor.compliance.monthly import judge_months, monthly_episodes, monthly_findings, monthly_rows
-from plant_monitor.compliance.months import calendar_months
+from plant_monitor.compliance.months import Months, calendar_months
 from plant_monitor.compliance.rates import count_readings, rates_table
 from plant_monitor.compliance.removal import removal_table
 from plant_monitor.compliance.rows import (
     Labels,
-    PointVolume,
     SeriesResult,
     daily_rows,
     exceedance_rows,
@@ -39,6 +38,8 @@ from plant_monitor.compliance.rows import (
 from plant_monitor.compliance.substitution import substituted_table
 from plant_monitor.compliance.tables import (
     DAILY_COLUMNS,
+    EXCEEDANCE_COLUMNS,
+    FINDING_COLUMNS,
     HOURLY_COLUMNS,
     MONTHLY_COLUMNS,
     RATES_COLUMNS,
@@ -47,8 +48,19 @@ from plant_monitor.compliance.tables import (
 )
 from plant_monitor.holds import FlowCurve, flow_curve
 from plant_monitor.plant import VOLUME, Plant, Point, Series, Statistic
-from plant_monitor.readings import IntArray, Readings
+from plant_monitor.readings import Finding, IntArray, Readings
 from plant_monitor.windows import Windows
+
+#: The tables that are told point by point, and their columns.
+POINT_TABLES = {
+    "hourly": HOURLY_COLUMNS,
+    "daily": DAILY_COLUMNS,
+    "monthly": MONTHLY_COLUMNS,
+    "exceedances": EXCEEDANCE_COLUMNS,
+    "findings": FINDING_COLUMNS,
+    "substituted": SUBSTITUTED_COLUMNS,
+    "rates": RATES_COLUMNS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,38 @@ class Evaluation:
     daily_headroom: Headroom
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days of an evaluation, with their texts and months: made once for all points."""
+
+    windows: Windows
+    labels: Labels
+    months: Months
+
+    @staticmethod
+    def of(plant: Plant, windows: Windows) -> Span:
+        """Those of the plant's zone."""
+        return Span(windows, Labels(windows, plant), calendar_months(windows.days, plant.zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the plant's own results are made of, point by point: daily statistics by parameter, and what flowed."""
+
+    point: str
+    daily: Mapping[str, WindowStatistics]
+    volume: PointVolume
+
+
+@dataclass(frozen=True, slots=True)
+class PointResult:
+    """What an evaluation says about one point: its rows of the tables of :data:`POINT_TABLES`, and its episodes."""
+
+    tables: Mapping[str, Table]
+    episodes: tuple[Episode, ...]
+    figures: Figures
+
+
 def evaluate(
     plant: Plant, readings: Readings, windows: Windows, *, until_ms: int | None = None, rates: bool = False
 ) -> Evaluation:
@@ -83,55 +127,84 @@ def evaluate(
 
     Rule: design §5.
     """
-    by_series = _split(readings.by_time(), len(plant.series))
-    labels, months = Labels(windows, plant), calendar_months(windows.days, plant.zone)
-    curves: dict[str, FlowCurve] = {}
-    volumes: dict[str, PointVolume] = {}
-    days: dict[tuple[str, str], WindowStatistics] = {}
-    parts: dict[str, list[Table]] = {name: [] for name in ("hourly", "daily", "monthly", "substituted", "rates")}
-    found, findings = [], []
-    for point in sorted(plant.points, key=lambda p: p.id):
+    by_series, span = _split(readings.by_time(), len(plant.series)), Span.of(plant, windows)
+    results = []
+    for point in points_in_order(plant):
         own = {s.parameter: by_series[plant.series_index[point.id, s.parameter]] for s in point.series}
-        curve = curves[point.id] = flow_curve(point, plant, own, windows.hour_edges)
-        volume = volumes[point.id] = PointVolume(curve, windows)
-        for series in sorted(point.series, key=lambda s: s.parameter):
-            if series.parameter == VOLUME:
-                continue
-            result = _judge_series(plant, point, series, own[series.parameter], curve, windows)
-            daily = days[point.id, series.parameter] = result.daily
-            by_month = judge_months(plant, point, series, daily, months)
-            parts["hourly"].append(hourly_rows(result, volume, labels, windows))
-            parts["daily"].append(daily_rows(result, volume, labels))
-            parts["monthly"].append(monthly_rows(by_month, months))
-            rule = plant.quality.substitution_days
-            parts["substituted"].append(substituted_table(series, daily, volume, labels.days.tolist(), rule))
-            if rates:
-                counts = count_readings(series, own[series.parameter], curve, windows)
-                parts["rates"].append(rates_table(series, counts, months, plant.quality.required_rate))
-            runs = _episodes(result, windows, until_ms) + monthly_episodes(by_month, months, until_ms)
-            found.extend(sorted(runs, key=lambda e: (e.start_ms, e.limit_set, e.statistic)))
-            findings.extend(findings_of(result, curve, volume, windows) + monthly_findings(by_month, months))
-    headroom = daily_headroom(plant, curves, windows)
+        results.append(evaluate_point(plant, point, own, span, until_ms=until_ms, rates=rates))
+    headroom, tables = evaluate_plant(plant, [result.figures for result in results], span)
+    for name, columns in POINT_TABLES.items():
+        tables[name] = Table.stack(columns, [result.tables[name] for result in results])
     return Evaluation(
         windows,
-        Table.stack(HOURLY_COLUMNS, parts["hourly"]),
-        Table.stack(DAILY_COLUMNS, parts["daily"]),
-        Table.stack(MONTHLY_COLUMNS, parts["monthly"]),
-        exceedance_rows(found, plant),
-        headroom_rows(headroom, plant, labels),
-        finding_rows(findings, plant),
-        removal_table(plant, days, volumes, months, labels.days.tolist()),
-        Table.stack(SUBSTITUTED_COLUMNS, parts["substituted"]),
-        Table.stack(RATES_COLUMNS, parts["rates"]),
-        tuple(found),
-        volumes,
-        headroom,
+        **tables,
+        episodes=tuple(episode for result in results for episode in result.episodes),
+        volumes={result.figures.point: result.figures.volume for result in results},
+        daily_headroom=headroom,
     )
+
+
+def points_in_order(plant: Plant) -> list[Point]:
+    """The points as their rows follow each other."""
+    return sorted(plant.points, key=lambda p: p.id)
+
+
+def evaluate_point(
+    plant: Plant,
+    point: Point,
+    readings: Mapping[str, Readings],
+    span: Span,
+    *,
+    until_ms: int | None = None,
+    rates: bool = False,
+) -> PointResult:
+    """The same of one point, which no other point has a part in.
+
+    ``readings`` parameter -> the point's readings, sorted by time, one per instant.
+    """
+    windows, labels, months = span.windows, span.labels, span.months
+    curve = flow_curve(point, plant, readings, windows.hour_edges)
+    volume = PointVolume(curve, windows)
+    days: dict[str, WindowStatistics] = {}
+    parts: dict[str, list[Table]] = {name: [] for name in POINT_TABLES}
+    found: list[Episode] = []
+    findings: list[Finding] = []
+    for series in sorted(point.series, key=lambda s: s.parameter):
+        if series.parameter == VOLUME:
+            continue
+        own = readings[series.parameter]
+        result = _judge_series(plant, point, series, own, curve, windows)
+        daily = days[series.parameter] = result.daily
+        by_month = judge_months(plant, point, series, daily, months)
+        parts["hourly"].append(hourly_rows(result, volume, labels, windows))
+        parts["daily"].append(daily_rows(result, volume, labels))
+        parts["monthly"].append(monthly_rows(by_month, months))
+        rule = plant.quality.substitution_days
+        parts["substituted"].append(substituted_table(series, daily, volume, labels.days.tolist(), rule))
+        if rates:
+            counts = count_readings(series, own, curve, windows)
+            parts["rates"].append(rates_table(series, counts, months, plant.quality.required_rate))
+        runs = _episodes(result, windows, until_ms) + monthly_episodes(by_month, months, until_ms)
+        found.extend(sorted(runs, key=lambda e: (e.start_ms, e.limit_set, e.statistic)))
+        findings.extend(findings_of(result, curve, volume, windows) + monthly_findings(by_month, months))
+    parts["exceedances"].append(exceedance_rows(found, plant))
+    parts["findings"].append(finding_rows(findings, plant))
+    tables = {name: Table.stack(columns, parts[name]) for name, columns in POINT_TABLES.items()}
+    return PointResult(tables, tuple(found), Figures(point.id, days, volume))
+
+
+def evaluate_plant(plant: Plant, figures: Sequence[Figures], span: Span) -> tuple[Headroom, dict[str, Table]]:
+    """What is told of the plant as a whole: its headroom, and the tables ``headroom`` and ``removal``."""
+    volumes = {one.point: one.volume for one in figures}
+    daily = {(one.point, parameter): of_day for one in figures for parameter, of_day in one.daily.items()}
+    headroom = daily_headroom(plant, volumes, span.windows)
+    removal = removal_table(plant, daily, volumes, span.months, span.labels.days.tolist())
+    return headroom, {"headroom": headroom_rows(headroom, plant, span.labels), "removal": removal}
 
 
 def _split(sorted_readings: Readings, series: int) -> list[Readings]:
     """The columns of each series, as views."""
-    bounds = np.searchsorted(sorted_readings.series, np.arange(series + 1))
+    bounds = np.searchsorted(sorted_readings.series, np.arange(series + 1, dtype=np.int32))
     return [sorted_readings.take(slice(a, b)) for a, b in pairwise(bounds)]
 
 

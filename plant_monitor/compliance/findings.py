@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from plant_monitor import units
 from plant_monitor.compliance.limits import EXCEEDED, INSUFFICIENT_DATA, MET, Judged, exceeded
-from plant_monitor.compliance.rows import PointVolume, SeriesResult
+from plant_monitor.compliance.means import PointVolume
+from plant_monitor.compliance.rows import SeriesResult
 from plant_monitor.holds import FlowCurve
 from plant_monitor.plant import Series, Statistic
 from plant_monitor.readings import Finding, FloatArray

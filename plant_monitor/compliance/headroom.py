@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plant_monitor.compliance.means import ENOUGH
-from plant_monitor.holds import FlowCurve
+from plant_monitor.compliance.means import ENOUGH, PointVolume
 from plant_monitor.plant import Plant
 from plant_monitor.readings import FloatArray, IntArray
 from plant_monitor.windows import Windows
@@ -26,16 +25,16 @@ class Headroom:
     hourly_inflow_m3: FloatArray  # (H,)
 
 
-def daily_headroom(plant: Plant, curves: Mapping[str, FlowCurve], windows: Windows) -> Headroom:
+def daily_headroom(plant: Plant, volumes: Mapping[str, PointVolume], windows: Windows) -> Headroom:
     """The plant's inflow against its capacity.
 
     The inflow is the inlet's volume, or the sum of the outfalls' known volumes. ``valid_share`` is the
     time in which the *whole* inflow is known, over the day's length; below 0.75 headroom and used share
-    stay unknown. ``curves`` point id -> flow over the hours of ``windows``.
+    stay unknown. ``volumes`` by point.
     """
     sources = [plant.inlet] if plant.inlet is not None else [p.id for p in plant.outfalls]
-    parts = [curves[point] for point in sources]
-    hourly = _sum_known([curve.volume_m3 for curve in parts], windows.hour_day.size)
+    parts = [volumes[point] for point in sources]
+    hourly = _sum_known([part.hourly for part in parts], windows.hour_day.size)
     days = len(windows.days)
     known_hours = ~np.isnan(hourly)
     some = np.bincount(windows.hour_day, known_hours, days) > 0
@@ -69,15 +68,15 @@ def _sum_known(volumes: list[FloatArray], hours: int) -> FloatArray:
     return np.where(some, total, np.nan)
 
 
-def _all_known_ms(curves: list[FlowCurve], hour_edges: IntArray) -> IntArray:
-    """(H,) time in which every curve is metered and known, all at once."""
-    if not curves or not all(curve.metered for curve in curves):
+def _all_known_ms(parts: list[PointVolume], hour_edges: IntArray) -> IntArray:
+    """(H,) time in which every part is metered and known, all at once."""
+    if not parts or not all(part.metered for part in parts):
         return np.zeros(hour_edges.size - 1, dtype=np.int64)
-    if len(curves) == 1:
-        return curves[0].known_ms
+    if len(parts) == 1:
+        return parts[0].known_ms
     # The union of what is unknown, which is little: its intervals by start, each from where the others have ended.
-    starts = np.concatenate([curve.edges[:-1][~curve.known] for curve in curves])
-    ends = np.concatenate([curve.edges[1:][~curve.known] for curve in curves])
+    starts = np.concatenate([part.unknown[0] for part in parts])
+    ends = np.concatenate([part.unknown[1] for part in parts])
     order = np.argsort(starts, kind="stable")
     starts, ends = starts[order], ends[order]
     covered = np.maximum.accumulate(np.concatenate(([hour_edges[0]], ends)))[:-1]

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from plant_monitor import units
-from plant_monitor.holds import FlowCurve, Holds, Weights, cut, discharging, held, weigh
+from plant_monitor.holds import FlowCurve, Weights, cut, held, weigh
 from plant_monitor.plant import FLOW, PH, Series
 from plant_monitor.readings import BoolArray, FloatArray, IntArray, Readings
 from plant_monitor.windows import Windows
 
 #: Share of the due time that must be valid before a window is judged (HJ 356; regulatory/rules.md §4.2).
 ENOUGH = 0.75
-#: Values a window up to which rows of equal weight are sorted as rows (one row length at a time).
-FEW = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,24 @@ class WindowStatistics:
         return (self.due_ms > 0) & (self.valid_ms >= ENOUGH * self.due_ms)
 
 
+class PointVolume:
+    """What flowed at a point.
+
+    ``metered`` · ``hourly`` (H,), ``daily`` (D,) m³, NaN where nothing is known · ``known_ms`` (H,) ·
+    ``unknown`` start and end (n,) ms of the stretches of unknown flow, none across an hour's edge
+    """
+
+    def __init__(self, curve: FlowCurve, windows: Windows) -> None:
+        self.metered = curve.metered
+        self.hourly = curve.volume_m3
+        self.known_ms = curve.known_ms
+        self.unknown = curve.edges[:-1][~curve.known], curve.edges[1:][~curve.known]
+        known = ~np.isnan(self.hourly)
+        days = len(windows.days)
+        some = np.bincount(windows.hour_day, known, days) > 0
+        self.daily = np.where(some, np.bincount(windows.hour_day, np.where(known, self.hourly, 0.0), days), np.nan)
+
+
 def series_statistics(
     series: Series, readings: Readings, curve: FlowCurve, windows: Windows, *, medians: bool
 ) -> tuple[WindowStatistics, WindowStatistics]:
@@ -66,23 +82,20 @@ def series_statistics(
     """
     hours = windows.hour_edges.size - 1
     by_volume = units.is_concentration(series.unit)
-    holds = held(readings, series)
     if series.parameter == FLOW:
-        due_ms = np.diff(windows.hour_edges)
-        pieces = cut(Holds(holds.start, holds.end, discharging(holds.value, series), holds.valid), windows.hour_edges)
-        weights = Weights(pieces.window, pieces.value, pieces.end - pieces.start, np.empty(0))
+        due_ms, own = np.diff(windows.hour_edges), curve.own
+        weights = Weights(own.value, own.end - own.start, np.empty(0), own.bounds)
     else:
         due_ms = curve.due_ms
-        weights = weigh(cut(holds, windows.hour_edges), curve, by_volume=by_volume)
-    weight = weights.volume_m3 if by_volume and curve.metered else weights.valid_ms.astype(np.float64)
-    total: FloatArray = np.bincount(weights.window, weight, hours).astype(np.float64)
-    moment: FloatArray = np.bincount(weights.window, weight * weights.value, hours).astype(np.float64)
-    valid_ms = np.bincount(weights.window, weights.valid_ms, hours).astype(np.int64)
-    low, high = _extremes(weights, hours)
-    averaged = series.parameter != PH
-    has_load = by_volume and curve.metered
+        weights = weigh(cut(held(readings, series), windows.hour_edges), curve, by_volume=by_volume)
+    valid_ms = _sums(weights.valid_ms, weights.bounds)
+    averaged, has_load = series.parameter != PH, by_volume and curve.metered
+    total = moment = np.full(hours, np.nan)
+    if averaged or has_load:
+        total, moment = _moments(weights, valid_ms, has_load)
+    low, high = _extremes(weights)
     to_kg = units.factor(series.unit, "kg/m3") if has_load else np.nan
-    median = time_weighted_medians(weights, hours) if medians or not averaged else np.full(hours, np.nan)
+    median = time_weighted_medians(weights) if medians or not averaged else np.full(hours, np.nan)
     hourly = _statistics(total, moment, due_ms, valid_ms, to_kg, averaged, (low, high, median))
     days = len(windows.days)
 
@@ -118,46 +131,57 @@ def _statistics(
     return WindowStatistics(mean, low, high, median, due_ms, valid_ms, load)
 
 
-def _extremes(weights: Weights, windows: int) -> tuple[FloatArray, FloatArray]:
+def _moments(weights: Weights, valid_ms: IntArray, by_volume: bool) -> tuple[FloatArray, FloatArray]:
+    """(W,) what the values of each window weigh, and the sum of them so weighted."""
+    windows = weights.bounds.size - 1
+    window = np.repeat(np.arange(windows), np.diff(weights.bounds))
+
+    weight = weights.volume_m3 if by_volume else weights.valid_ms
+    moment = np.bincount(window, weight * weights.value, windows)
+    total = np.bincount(window, weight, windows) if by_volume else valid_ms
+    return total.astype(np.float64), moment.astype(np.float64)
+
+
+def _sums(amount: IntArray, bounds: IntArray) -> IntArray:
+    """(W,) sums of integers over ``bounds[w]:bounds[w+1]``."""
+    sums = np.zeros(bounds.size - 1, dtype=np.int64)
+    present = np.flatnonzero(np.diff(bounds))
+    if present.size:
+        sums[present] = np.add.reduceat(amount, bounds[present])
+    return sums
+
+
+def _extremes(weights: Weights) -> tuple[FloatArray, FloatArray]:
     """(W,) smallest and largest value with valid time in each window, NaN where there is none."""
+    windows = weights.bounds.size - 1
     low, high = np.full(windows, np.nan), np.full(windows, np.nan)
-    if weights.window.size:
-        first = np.flatnonzero(np.diff(weights.window, prepend=-1))
-        present = weights.window[first]
+    present = np.flatnonzero(np.diff(weights.bounds))
+    if present.size:
+        first = weights.bounds[present]
         low[present] = np.minimum.reduceat(weights.value, first)
         high[present] = np.maximum.reduceat(weights.value, first)
     return low, high
 
 
-def time_weighted_medians(weights: Weights, windows: int) -> FloatArray:
+def time_weighted_medians(weights: Weights) -> FloatArray:
     """(W,) the smallest value whose cumulated valid time reaches half, NaN where nothing is valid."""
-    median = np.full(windows, np.nan)
-    if weights.window.size == 0:
-        return median
-    first = np.flatnonzero(np.diff(weights.window, prepend=-1))
-    count = np.diff(np.append(first, weights.window.size))
-    lightest = np.minimum.reduceat(weights.valid_ms, first)
-    even = (lightest == np.maximum.reduceat(weights.valid_ms, first)) & (count <= FEW)
-    for n in np.unique(count[even]):
-        # All n values weigh the same: half is reached with the ⌈n/2⌉th smallest, and sorting short rows is cheap.
-        rows = first[even & (count == n)]
-        values = np.sort(weights.value[rows[:, np.newaxis] + np.arange(n)], axis=1)
-        median[weights.window[rows]] = values[:, (n + 1) // 2 - 1]
-    uneven = np.repeat(~even, count)
-    _uneven_medians(weights.window[uneven], weights.value[uneven], weights.valid_ms[uneven], median)
+    median = np.full(weights.bounds.size - 1, np.nan)
+    count = np.diff(weights.bounds)
+    for n in np.unique(count[count > 0]):
+        # Windows of equally many values at once: sorting short rows is cheap.
+        windows = np.flatnonzero(count == n)
+        rows = weights.bounds[windows, np.newaxis] + np.arange(n)
+        value, valid_ms = weights.value[rows], weights.valid_ms[rows]
+        even = (valid_ms == valid_ms[:, :1]).all(axis=1)
+        median[windows[even]] = np.sort(value[even], axis=1)[:, (n - 1) // 2]
+        median[windows[~even]] = _uneven_medians(value[~even], valid_ms[~even])
     return median
 
 
-def _uneven_medians(window: IntArray, value: FloatArray, valid_ms: IntArray, median: FloatArray) -> None:
-    """The same where the values of a window weigh differently; written into ``median``."""
-    if window.size == 0:
-        return
-    order = np.lexsort((value, window))
-    window, value = window[order], value[order]
-    elapsed = np.cumsum(valid_ms[order])
-    first = np.flatnonzero(np.diff(window, prepend=-1))
-    last = np.append(first[1:], window.size) - 1
-    before = np.where(first > 0, elapsed[first - 1], 0)
-    # Integers: 2·cumulated ≥ total, found as the first elapsed ≥ before + total/2 rounded up.
-    half = before + (elapsed[last] - before + 1) // 2
-    median[window[first]] = value[np.searchsorted(elapsed, half, side="left")]
+def _uneven_medians(value: FloatArray, valid_ms: IntArray) -> FloatArray:
+    """(R,) the same for rows (R, n) of values that weigh differently."""
+    order = np.argsort(value, axis=1)
+    elapsed = np.cumsum(np.take_along_axis(valid_ms, order, axis=1), axis=1)
+    half = np.count_nonzero(2 * elapsed < elapsed[:, -1:], axis=1)  # integers: half is reached exactly
+    found: FloatArray = value[np.arange(half.size), order[np.arange(half.size), half]]
+    return found

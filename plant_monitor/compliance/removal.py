@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plant_monitor import units
-from plant_monitor.compliance.means import WindowStatistics
+from plant_monitor.compliance.means import PointVolume, WindowStatistics
 from plant_monitor.compliance.months import Months, effective_load_kg
-from plant_monitor.compliance.rows import PointVolume
 from plant_monitor.compliance.tables import REMOVAL_COLUMNS, Table
 from plant_monitor.plant import Plant, Series
 from plant_monitor.readings import BoolArray, FloatArray, IntArray

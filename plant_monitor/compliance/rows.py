@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plant_monitor.compliance.episodes import Episode
 from plant_monitor.compliance.headroom import Headroom
 from plant_monitor.compliance.limits import VERDICTS, Judged
-from plant_monitor.compliance.means import WindowStatistics
+from plant_monitor.compliance.means import PointVolume, WindowStatistics
 from plant_monitor.compliance.tables import (
     DAILY_COLUMNS,
     EXCEEDANCE_COLUMNS,
@@ -22,7 +22,6 @@ from plant_monitor.compliance.tables import (
     Table,
     text_column,
 )
-from plant_monitor.holds import FlowCurve
 from plant_monitor.plant import PH, Plant, Series, Statistic
 from plant_monitor.readings import Finding, FloatArray, IntArray
 from plant_monitor.windows import Windows, hour_labels, rfc3339
@@ -48,18 +47,6 @@ class Labels:
         self.hours[:] = hour_labels(windows, plant.zone)
         self.days = np.empty(len(windows.days), dtype=object)
         self.days[:] = [day.isoformat() for day in windows.days]
-
-
-class PointVolume:
-    """Hourly and daily volume of a point, m³; NaN where nothing is known."""
-
-    def __init__(self, curve: FlowCurve, windows: Windows) -> None:
-        self.metered = curve.metered
-        self.hourly = curve.volume_m3
-        known = ~np.isnan(self.hourly)
-        days = len(windows.days)
-        some = np.bincount(windows.hour_day, known, days) > 0
-        self.daily = np.where(some, np.bincount(windows.hour_day, np.where(known, self.hourly, 0.0), days), np.nan)
 
 
 def hourly_rows(result: SeriesResult, volume: PointVolume, labels: Labels, windows: Windows) -> Table:
@@ -149,12 +136,13 @@ def interleave(
     series: Series, names: Sequence[str], order: Sequence[IntArray], rows: Sequence[Mapping[str, NDArray[Any]]]
 ) -> Table:
     """The blocks of a series' rows by window; the blocks' own order decides within one."""
-    rank = np.argsort(np.concatenate(order), kind="stable")
-    columns = {
-        "point": text_column(series.point, rank.size),
-        "parameter": text_column(series.parameter, rank.size),
-        **{name: np.concatenate([row[name] for row in rows])[rank] for name in rows[0]},
-    }
+    parts = [(at, row) for at, row in zip(order, rows, strict=True) if at.size] or [(order[0], rows[0])]
+    columns = dict(parts[0][1])
+    if len(parts) > 1:
+        rank = np.argsort(np.concatenate([at for at, _ in parts]), kind="stable")
+        columns = {name: np.concatenate([row[name] for _, row in parts])[rank] for name in columns}
+    count = next(iter(columns.values())).size
+    columns |= {"point": text_column(series.point, count), "parameter": text_column(series.parameter, count)}
     return Table({name: columns[name] for name in names})
 
 

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from plant_monitor import units
-from plant_monitor.compliance.means import WindowStatistics
+from plant_monitor.compliance.means import PointVolume, WindowStatistics
 from plant_monitor.compliance.months import effective_load_kg
-from plant_monitor.compliance.rows import PointVolume
 from plant_monitor.compliance.tables import SUBSTITUTED_COLUMNS, Table
 from plant_monitor.plant import MarkedNumber, Series
 from plant_monitor.readings import FloatArray, IntArray

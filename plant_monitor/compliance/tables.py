@@ -66,7 +66,8 @@ class Table:
 
     @staticmethod
     def stack(names: Sequence[str], parts: Sequence[Table]) -> Table:
-        """The parts one below the other."""
+        """The parts one below the other. Those without rows have no say in a column's type."""
+        parts = [part for part in parts if len(part)]
         if not parts:
             return Table.of_rows(names, [])
         return Table({name: np.concatenate([p.columns[name] for p in parts]) for name in names})

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER
-from plant_monitor.compliance.evaluate import Evaluation
-from plant_monitor.compliance.tables import Table
+from plant_monitor.compliance.evaluate import POINT_TABLES, Evaluation
+from plant_monitor.compliance.tables import HEADROOM_COLUMNS, LAB_COLUMNS, REMOVAL_COLUMNS, Table
 from plant_monitor.errors import InputError
 
-RESULTS = (
-    "hourly", "daily", "monthly", "exceedances", "headroom", "findings", "removal", "substituted", "rates",
-)  # fmt: skip
+#: The files of an evaluation and their columns.
+RESULT_COLUMNS = {**POINT_TABLES, "headroom": HEADROOM_COLUMNS, "removal": REMOVAL_COLUMNS, "lab": LAB_COLUMNS}
 
 
 def write_table(path: Path, table: Table) -> None:
@@ -33,12 +34,58 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
     part.replace(path)
 
 
-def write_evaluation(directory: Path, evaluation: Evaluation, lab: Table) -> None:
-    """A CSV for each of :data:`RESULTS`, and ``lab.csv``."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in RESULTS:
-        write_table(directory / f"{name}.csv", getattr(evaluation, name))
-    write_table(directory / "lab.csv", lab)
+def table_text(table: Table) -> str:
+    """The rows of a table as CSV, without header."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(table.tuples())
+    return text.getvalue()
+
+
+@contextmanager
+def evaluation_files(directory: Path) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """The files of an evaluation, to which rows are added by file; they appear at the end, unless an exception comes.
+
+    Raises
+    ------
+    InputError  a file cannot be written
+    """
+    files: dict[str, TextIO] = {}
+
+    def add(texts: Mapping[str, str]) -> None:
+        with _writing(directory):
+            for name, text in texts.items():
+                files[name].write(text)
+
+    try:
+        with _writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            for name in RESULT_COLUMNS:
+                files[name] = (directory / f"{name}.csv.part").open("w", encoding="utf-8", newline="")
+        add({name: ",".join(columns) + "\n" for name, columns in RESULT_COLUMNS.items()})
+        yield add
+        with _writing(directory):
+            for name, file in files.items():
+                file.close()
+                Path(file.name).replace(directory / f"{name}.csv")
+    finally:
+        for file in files.values():
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or directory
+        raise InputError(f"{where}: cannot be written ({error.strerror or error})") from None
+
+
+def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
+    """All files of an evaluation; that of laboratory results stays empty."""
+    with evaluation_files(directory) as add:
+        add({name: table_text(getattr(evaluation, name)) for name in RESULT_COLUMNS if name != "lab"})
 
 
 def read_results(directory: Path, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

@@ -45,5 +45,5 @@ class MemorySource:
         return None
 
     def _series(self, series: int) -> Readings:
-        first, last = np.searchsorted(self._readings.series, [series, series + 1])
+        first, last = np.searchsorted(self._readings.series, np.array([series, series + 1], dtype=np.int32))
         return self._readings.take(slice(first, last))

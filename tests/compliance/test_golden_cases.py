@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from plant_monitor.cli import main
-from plant_monitor.config.results_file import RESULTS
+from plant_monitor.config.results_file import RESULT_COLUMNS
 
-FILES = (*RESULTS, "lab")
+FILES = tuple(RESULT_COLUMNS)
 CASES = Path(__file__).parent.parent / "cases" / "evaluate"
 KEYS = {
     "point",
