@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.compliance.evaluate import Evaluation, Span, evaluate, evaluate_point, points_in_order
 from plant_monitor.plant import (
     Limit,
     LimitSet,
@@ -165,6 +165,22 @@ def agreement(evaluation: Evaluation, found: dict[str, pd.DataFrame]) -> float:
     return max(abs(ours[str(day)] - mean) / mean for day, mean in theirs.items())
 
 
+def point_years(counts: tuple[int, ...], windows: Windows) -> list[float]:
+    """Seconds of a core for so many point-years, evaluated point by point: readings are made one point at a time."""
+    spent, done, taken = 0.0, 0, []
+    plant = plant_of(max(counts))
+    span, one = Span.of(plant, windows), plant_of(1)
+    for number, point in enumerate(points_in_order(plant), 1):
+        readings = year_of(one, windows, seed=number)
+        own = {s.parameter: readings.of_series(i) for i, s in enumerate(one.series)}
+        started = time.process_time()
+        evaluate_point(plant, point, own, span)
+        spent, done = spent + time.process_time() - started, done + 1
+        if done in counts:
+            taken.append(spent)
+    return taken
+
+
 def main() -> None:
     """Print the ratios."""
     windows = local_windows(date(2025, 1, 1), date(2025, 12, 31), ZONE)
@@ -178,6 +194,9 @@ def main() -> None:
     ours = timed(lambda: evaluate(plant, readings, windows))
     floor_s = timed(lambda: floor(plant, readings))
     print(f"evaluate: {ours:.2f} s = {ours / floor_s:.2f} x the numpy floor ({floor_s:.2f} s)")
+    counts = (1, 10, 100)
+    told = (f"{count}: {seconds:.2f} s" for count, seconds in zip(counts, point_years(counts, windows), strict=True))
+    print(f"point-years, seconds of a core: {', '.join(told)}")
     one = plant_of(1)
     readings_one = year_of(one, windows)
     small = timed(lambda: evaluate(one, readings_one, windows))

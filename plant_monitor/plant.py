@@ -346,7 +346,7 @@ class Plant:
         """Limit set id -> limit set."""
         return {s.id: s for s in self.limit_sets}
 
-    @property
+    @cached_property
     def outfalls(self) -> tuple[Point, ...]:
         """The outfalls, in the order of the file."""
         return tuple(p for p in self.points if p.role is Role.OUTFALL)

@@ -24,13 +24,18 @@ _WIDE = Context(prec=60, rounding=ROUND_HALF_UP)
 
 def half_up(value: Fraction) -> int:
     """The nearest integer, a half away from zero: credits mirror costs."""
-    size = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
-    return -size if value < 0 else size
+    return _nearest(value.numerator, value.denominator)
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    """In integers alone: a bill rounds some ten thousand fractions."""
+    size = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return -size if numerator < 0 else size
 
 
 def to_places(value: Fraction | int, places: int) -> Decimal:
     """Rounded half up to ``places`` decimals, with all of them in its text."""
-    return Decimal(half_up(Fraction(value) * 10**places)).scaleb(-places, _WIDE)
+    return Decimal(_nearest(value.numerator * 10**places, value.denominator)).scaleb(-places, _WIDE)
 
 
 def decimal_of(value: float) -> Decimal:

@@ -235,26 +235,26 @@ def load_findings(
     plant: Plant, costs: Sequence[CostItem], usage: Usage, billed_litres: Mapping[str, int]
 ) -> list[BillFinding]:
     """Members with billed litres and no mean of a parameter that the bill needs."""
+    named = needed_parameters(plant, [c for c in costs if c.basis != LOAD])
+    counting = equivalent_parameters(plant) if any(c.basis == LOAD for c in costs) else None
     return [
         finding("no_mean", {"member": member, "parameter": parameter}, volume=m3_text(litres))
         for member, litres in billed_litres.items()
         if litres > 0
-        for parameter in _without_mean(plant, costs, usage, member)
+        for parameter in _without_mean(named, counting, usage, member)
     ]
 
 
-def _without_mean(plant: Plant, costs: Sequence[CostItem], usage: Usage, member: str) -> list[str]:
-    """Parameters the bill needs of a member and has no mean of.
+def _without_mean(named: Sequence[str], counting: Sequence[str] | None, usage: Usage, member: str) -> list[str]:
+    """Parameters the bill needs of a member and has no mean of: those named, and those counted in equivalents.
 
     In pollution equivalents one of COD, BOD5 and TOC is enough, and one parameter at least is needed.
     """
-    named = needed_parameters(plant, [c for c in costs if c.basis != LOAD])
     missing = [p for p in named if usage.loads[p][member].mean_mg_l is None]
-    if not any(c.basis == LOAD for c in costs):
+    if counting is None:
         return missing
-    parameters = equivalent_parameters(plant)
-    unknown = [p for p in parameters if usage.loads[p][member].mean_mg_l is None]
-    demand = [p for p in parameters if p in OXYGEN_DEMAND]
+    unknown = [p for p in counting if usage.loads[p][member].mean_mg_l is None]
+    demand = [p for p in counting if p in OXYGEN_DEMAND]
     if any(p not in unknown for p in demand):
         unknown = [p for p in unknown if p not in OXYGEN_DEMAND]
-    return list(dict.fromkeys([*missing, *unknown])) if parameters else [*missing, LOAD]
+    return list(dict.fromkeys([*missing, *unknown])) if counting else [*missing, LOAD]

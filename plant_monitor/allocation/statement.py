@@ -100,6 +100,10 @@ class Statement:
         return sum(i.total_fen for i in self.items)
 
 
+#: Weights by member, and the quantities and unit in which people read them.
+Weighed = tuple[Mapping[str, int | Fraction], dict[str, Decimal | None], str]
+
+
 def bill(plant: Plant, readings: Readings, period: Period, costs: Sequence[CostItem]) -> Statement:
     """The draft statement of a period.
 
@@ -127,7 +131,8 @@ def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage
     difference = unmetered_difference(plant, usage, measured)
     billed = {m: litres + (difference.parts[m] if difference else 0) for m, litres in measured.items()}
     means = {p: {m: load.mean_mg_l for m, load in loads.items()} for p, loads in usage.loads.items()}
-    items = [_cost_item(plant, cost, usage, billed) for cost in costs]
+    weighed = {basis: _weights(plant, basis, usage, billed) for basis in {cost.basis for cost in costs}}
+    items = [_cost_item(plant, cost, weighed[cost.basis]) for cost in costs]
     months = period.months * period.part
     items += [_tariff_item(line) for line in tariff_lines(plant, months, billed, means)]
     items += _least_and_tax(plant, months, items)
@@ -156,17 +161,15 @@ def _least_and_tax(plant: Plant, months: Fraction, items: Sequence[Item]) -> lis
     return added
 
 
-def _cost_item(plant: Plant, cost: CostItem, usage: Usage, billed: Mapping[str, int]) -> Item:
+def _cost_item(plant: Plant, cost: CostItem, weighed: Weighed) -> Item:
     """A cost item, split by its basis."""
-    weights, quantities, unit = _weights(plant, cost.basis, usage, billed)
+    weights, quantities, unit = weighed
     parts = split(cost.amount_fen, weights, capacity_shares(plant))
     return Item(cost.item, cost.basis, unit, quantities, parts.parts, parts.shares, parts.fallback, cost.note)
 
 
-def _weights(
-    plant: Plant, basis: str, usage: Usage, billed: Mapping[str, int]
-) -> tuple[Mapping[str, int | Fraction], dict[str, Decimal | None], str]:
-    """Weights by member, and the quantities and unit in which people read them."""
+def _weights(plant: Plant, basis: str, usage: Usage, billed: Mapping[str, int]) -> Weighed:
+    """Those of a basis."""
     members = [m.id for m in plant.members]
     if basis == VOLUME_BASIS:
         return billed, {m: to_places(Fraction(billed[m], 1000), M3_PLACES) for m in members}, "m3"

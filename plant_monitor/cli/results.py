@@ -80,7 +80,7 @@ def evaluate(
         known = extent or (date.max, date.min)  # no readings, no days asked for: nothing to cover, headers alone
         windows = local_windows(asked[0] or known[0], asked[1] or known[1], plant.zone)
         judged = monitor.laboratory(plant, source, monitor.samples_within(results, windows))
-        again = partial(_opened, source) if readings else partial(DataFolder(data).source, plant)
+        again = partial(_opened, source) if readings else partial(DataFolder(data).judged, plant)
         rows, exceedances = write_results(out, plant, again, windows, judged, jobs or usual_jobs(plant))
     if old is not None:
         _tell_differences(out, differences(old, read_results(out, COMPARED)))
