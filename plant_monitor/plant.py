@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from plant_monitor.notify import Notify
 from plant_monitor.payload_maps import JsonMapping, SparkplugMapping
+from plant_monitor.register_maps import RegisterReading
 
 FLOW = "flow"
 VOLUME = "volume"
@@ -141,34 +142,18 @@ class LimitSet:
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterReading:
-    """Where one series stands in a Modbus device, and how its registers are decoded."""
+class TlsFiles:
+    """TLS of a connection: paths of PEM files."""
 
-    point: str
-    parameter: str
-    table: str  # holding | input | coil | discrete
-    register: int  # zero-based, as on the wire
-    type: str  # int16 uint16 int32 uint32 int64 uint64 float32 float64
-    order: str  # ABCD (big-endian words) | CDAB | BADC | DCBA
-    scale: float = 1.0
-    offset: float = 0.0
-    fraction: RegisterFraction | None = None  # integer + fraction totalisers, read in one request
-    no_value: tuple[float, ...] = ()  # values, after scale and offset, by which the instrument says it has none
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterFraction:
-    """The fraction part of an integer + fraction totaliser; added after its own scale."""
-
-    register: int
-    type: str
-    order: str
-    scale: float = 1.0
+    ca: str | None = None  # None: the authorities of the system
+    certificate: str | None = None  # our own, where the other side asks for one
+    key: str | None = None  # None: in the file of the certificate
+    key_password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ModbusDevice:
-    """A Modbus TCP device."""
+    """A Modbus TCP device. Devices with one host and port share one connection."""
 
     id: str
     host: str
@@ -177,16 +162,11 @@ class ModbusDevice:
     poll_ms: int  # retry pace and lower bound
     readings: tuple[RegisterReading, ...]
     timeout_ms: int = 3000
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """TLS of a connection: paths of PEM files."""
-
-    ca: str | None = None  # None: the authorities of the system
-    certificate: str | None = None  # our own, where the other side asks for one
-    key: str | None = None  # None: in the file of the certificate
-    key_password: str | None = field(default=None, repr=False)
+    framing: str = "tcp"  # tcp (with transactions) | rtu (a serial line behind a converter: CRC, no transactions)
+    tls: TlsFiles | None = None  # None = in the clear
+    max_block: int = 125  # registers that one request may ask for
+    max_gap: int = 16  # unwanted registers that may be read between two wanted ones
+    min_delay_ms: int = 0  # least pause between an answer and the next request on the connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from plant_monitor.host import HostWatch
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.ingest.modbus import ModbusPoller
+from plant_monitor.ingest.modbus_link import Lines
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ingest.service_status import announcers
 from plant_monitor.ledger import Ledger
@@ -181,7 +182,8 @@ class Service:
         last.begin(self.journal, clock.now_ms())
         self.host = HostWatch(folder.path, clock, self._keep_step)
         self.intake = Intake(self.journal, clock, stored=last.note)
-        self.sources = [_source(device, plant, self.intake, clock, folder.path) for device in plant.devices]
+        lines = Lines()
+        self.sources = [_source(device, plant, self.intake, clock, folder.path, lines) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
         heartbeat = Heartbeat(plant.notify.heartbeat, clock, alive=_dead_threads, storing=lambda: self.intake.storing)
         self.state = Health(
@@ -275,10 +277,10 @@ class Service:
 
 
 def _source(
-    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock, folder: Path
+    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock, folder: Path, lines: Lines
 ) -> ModbusPoller | MqttReceiver:
     if isinstance(device, ModbusDevice):
-        return ModbusPoller(device, plant, intake, clock)
+        return ModbusPoller(device, plant, intake, clock, lines)
     return MqttReceiver(device, plant, intake, clock, folder=folder)
 
 

@@ -13,15 +13,17 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from pymodbus.constants import ExcCodes
+from pymodbus.framer import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from plant_monitor.clock import Clock
 from plant_monitor.errors import ConfigError, Problem, SourceError
 from plant_monitor.plant import ModbusDevice, Plant
+from plant_monitor.register_maps import RegisterReading
 from simulators.faults import DeadDevice
 from simulators.field import REFRESH_MS, Field
-from simulators.registers import encode
+from simulators.registers import TYPES, encode
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -125,8 +127,7 @@ def _layout(device: ModbusDevice) -> dict[str, _Table]:
     """Which registers of which tables a device has, by plant.yaml."""
     wanted: dict[str, list[tuple[int, int]]] = {}
     for i, reading in enumerate(device.readings):
-        if reading.table not in _TABLE_OF_FUNCTION.values():
-            raise ConfigError([Problem(device.id, f"readings[{i}].table", repr(reading.table), "holding or input")])
+        _check_playable(device.id, f"readings[{i}]", reading)
         for register, words in encode(reading, np.zeros(1)):
             wanted.setdefault(reading.table, []).append((register, words.shape[1]))
     tables = {}
@@ -142,11 +143,25 @@ def _layout(device: ModbusDevice) -> dict[str, _Table]:
     return tables
 
 
+def _check_playable(device: str, path: str, reading: RegisterReading) -> None:
+    """The field shows numbers: what is no number in registers, or says something of one, it does not play."""
+    types = {type_ for type_ in (reading.type, reading.fraction and reading.fraction.type) if type_}
+    for key, found, playable, expected in (
+        ("table", reading.table, reading.table in _TABLE_OF_FUNCTION.values(), "holding or input"),
+        ("type", reading.type, types <= TYPES.keys(), f"one of {', '.join(TYPES)} in a simulated field"),
+        ("unit_code", "a unit code", reading.unit_code is None, "none in a simulated field"),
+        ("status", "a status", not reading.status, "none in a simulated field"),
+    ):
+        if not playable:
+            raise ConfigError([Problem(device, f"{path}.{key}", repr(found), expected)])
+
+
 class Gateway:
     """A TCP port with its units. Runs in the asyncio loop that starts it."""
 
     def __init__(self, host: str, port: int, units: Sequence[Unit], clock: Clock) -> None:
         self.host, self.port, self.units, self.clock = host, port, tuple(units), clock
+        self._framer = FramerType.RTU if units[0].device.framing == "rtu" else FramerType.SOCKET
         self._server: ModbusTcpServer | None = None
 
     def _dead(self, mode: str) -> bool:
@@ -164,7 +179,11 @@ class Gateway:
             return
         devices = [u.sim_device(self.clock.now_ms, shared=len(self.units) > 1) for u in self.units]
         server = ModbusTcpServer(
-            devices, address=(self.host, self.port), trace_packet=self._passed, ignore_missing_devices=True
+            devices,
+            framer=self._framer,
+            address=(self.host, self.port),
+            trace_packet=self._passed,
+            ignore_missing_devices=True,
         )
         if not await server.listen():
             name = self.units[0].device.id
@@ -192,6 +211,8 @@ def gateways_of(plant: Plant, field_: Field, clock: Clock) -> list[Gateway]:
     lines: dict[tuple[str, int], list[Unit]] = {}
     for device in plant.devices:
         if isinstance(device, ModbusDevice):
+            if device.tls is not None:
+                raise ConfigError([Problem(device.id, "tls", "Modbus/TLS", "none in a simulated field")])
             dead = [f for f in field_.scenario.of(DeadDevice) if f.device == device.id]
             unit = Unit(device, looking_at(field_, device), dead)
             lines.setdefault((device.host, device.port), []).append(unit)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_monitor.plant import RegisterReading
+from plant_monitor.register_maps import RegisterReading
 
 FloatArray = NDArray[np.float64]
 WordArray = NDArray[np.uint16]
 
-_TYPES: dict[str, str] = {
+TYPES: dict[str, str] = {
     "int16": ">i2",
     "uint16": ">u2",
     "int32": ">i4",
@@ -33,7 +33,7 @@ def words_of(numbers: NDArray[Any], type_: str, order: str) -> WordArray:
     What an integer register cannot hold stands at the end of its range, and what is no number at the end that
     instruments use for that (all ones unsigned, the most negative signed).
     """
-    target = np.dtype(_TYPES[type_])
+    target = np.dtype(TYPES[type_])
     if target.kind == "f":
         with np.errstate(over="ignore"):
             stored = numbers.astype(target)
@@ -93,7 +93,7 @@ def shown(reading: RegisterReading, values: FloatArray) -> FloatArray:
 
 
 def _stored(raw: FloatArray, type_: str) -> FloatArray:
-    target = np.dtype(_TYPES[type_])
+    target = np.dtype(TYPES[type_])
     return (raw.astype(target) if target.kind == "f" else _integers(raw, target)).astype(np.float64)
 
 

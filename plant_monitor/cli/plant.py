@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from plant_monitor import __version__
 from plant_monitor.cli.options import PlantFile, messages, show
 from plant_monitor.config.plant_file import json_schema, load_plant
 from plant_monitor.errors import InputError, SourceError
-from plant_monitor.ingest.modbus import probe as probe_device
+from plant_monitor.ingest.modbus_probe import probe as probe_device
+from plant_monitor.ingest.registers import ORDERS
 from plant_monitor.plant import ModbusDevice
 
 
@@ -52,10 +54,13 @@ def probe(
 ) -> int:
     """Read each Modbus device once and show what it says. 逐台读取并显示。"""
     plant = load_plant(plant_file, secrets=False)
+    if any(isinstance(d, ModbusDevice) and d.tls is not None for d in plant.devices):
+        plant = load_plant(plant_file)  # a key may have a password
     devices = [d for d in plant.devices if isinstance(d, ModbusDevice) and device in (None, d.id)]
     if not devices:
         raise InputError(f"no Modbus device {device or ''} in {plant_file}")
-    table = Table("device", "point", "parameter", "registers", "value", "unit", "remark")
+    values = Table("device", "point", "parameter", "registers", "value", "unit", "mark", "remark")
+    orders = Table("point", "parameter", "where", "order", *ORDERS, title="What each order would make of the registers")
     failed = False
     for one in devices:
         try:
@@ -68,10 +73,20 @@ def probe(
             failed |= row.error is not None
             raw = " ".join(f"{word:04x}" for word in row.registers)
             unit = plant.series[plant.series_index[row.point, row.parameter]].unit
-            table.add_row(one.id, row.point, row.parameter, raw, _shown(row.value), unit, row.error or "")
-    show(table)
+            remark = "; ".join(filter(None, (row.beside, row.error)))
+            told = (_shown(row.value), unit, row.mark, remark)
+            values.add_row(one.id, row.point, row.parameter, raw, *map(escape, told))
+            if row.orders:
+                orders.add_row(
+                    row.point, row.parameter, row.place, row.order, *(escape(_shown(made)) for made in row.orders)
+                )
+    show(values)
+    if orders.row_count:
+        show(orders)
     return 3 if failed else 0
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.10g}"  # all that a dial shows
+def _shown(value: float | str | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"  # all that a dial shows
+    return "" if value is None else value

@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from plant_monitor.config.check_devices import BIT_TABLES, host_port
 from plant_monitor.config.check_limits import statistic_of
 from plant_monitor.config.draft import unit_of
+from plant_monitor.config.modbus_record import modbus_record
+from plant_monitor.config.modbus_schema import ModbusSection
 from plant_monitor.config.mqtt_record import mqtt_record
 from plant_monitor.config.mqtt_schema import MqttSection
 from plant_monitor.config.notify_record import notify_record
@@ -19,12 +20,10 @@ from plant_monitor.config.schema import (
     LimitSection,
     LimitSetSection,
     MemberSection,
-    ModbusSection,
     NameSection,
     ParameterSection,
     PlantFile,
     PointSection,
-    RegisterSection,
     StoreSection,
     TariffSection,
 )
@@ -40,8 +39,6 @@ from plant_monitor.plant import (
     Plant,
     Point,
     PriceChange,
-    RegisterFraction,
-    RegisterReading,
     Represents,
     Role,
     Series,
@@ -61,19 +58,20 @@ def plant_record(
 ) -> Plant:
     """The plant. ``secret`` turns ``env:NAME`` and ``file:PATH`` into what they name; ``folder`` is the file's."""
     plant = file.plant
+    points = tuple(_point(p) for p in file.points)
     return Plant(
         id=plant.id,
         name=_name(plant.name),
         zone=ZoneInfo(plant.timezone),
         capacity_m3_d=plant.capacity_m3_d,
         members=tuple(_member(m) for m in file.members),
-        points=tuple(_point(p) for p in file.points),
+        points=points,
         limit_sets=tuple(_limit_set(s) for s in (*shipped.values(), *file.limit_sets)),
         inlet=plant.inlet,
         effluent=plant.effluent,
         operator=None if plant.operator is None else _name(plant.operator),
         design_load_kg_d=tuple(plant.design_load_kg_d.items()),
-        devices=tuple(_device(d, secret, folder) for d in file.devices),
+        devices=tuple(_device(d, points, secret, folder) for d in file.devices),
         influxdb=_influx(file.store, secret),
         read_from=file.store.read_from,
         retention_days=file.store.retention,
@@ -144,30 +142,13 @@ def _limit(limit: LimitSection, source: str) -> Limit:
     )
 
 
-def _device(device: ModbusSection | MqttSection, secret: Secret, folder: Path) -> ModbusDevice | MqttStation:
-    return _modbus(device) if isinstance(device, ModbusSection) else mqtt_record(device, secret, folder)
-
-
-def _modbus(device: ModbusSection) -> ModbusDevice:
-    host, port = host_port(device.address) or ("", 0)
-    readings = tuple(_reading(r, r.point or device.point or "") for r in device.readings)
-    return ModbusDevice(device.id, host, port, device.unit_id, device.poll, readings, device.timeout)
-
-
-def _reading(reading: RegisterSection, point: str) -> RegisterReading:
-    part = reading.fraction
-    return RegisterReading(
-        point=point,
-        parameter=reading.parameter,
-        table=reading.table,
-        register=reading.register_,
-        type="bool" if reading.table in BIT_TABLES else str(reading.type),
-        order=reading.order,
-        scale=float(reading.scale),
-        offset=float(reading.offset),
-        fraction=None if part is None else RegisterFraction(part.register_, part.type, part.order, float(part.scale)),
-        no_value=tuple(float(number) for number in reading.no_value),
-    )
+def _device(
+    device: ModbusSection | MqttSection, points: tuple[Point, ...], secret: Secret, folder: Path
+) -> ModbusDevice | MqttStation:
+    if isinstance(device, ModbusSection):
+        units = {(s.point, s.parameter): s.unit for point in points for s in point.series}
+        return modbus_record(device, units, secret, folder)
+    return mqtt_record(device, secret, folder)
 
 
 def _influx(store: StoreSection, secret: Secret) -> InfluxSettings | None:

@@ -6,11 +6,11 @@ rest of the product reads are made in ``records.py``.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from plant_monitor.config.modbus_schema import ModbusSection
 from plant_monitor.config.mqtt_schema import MqttSection
 from plant_monitor.config.notify_schema import NotifySection
 from plant_monitor.config.scalars import (
@@ -20,7 +20,6 @@ from plant_monitor.config.scalars import (
     Id,
     KeptDays,
     NotNegative,
-    NotZero,
     Number,
     Plain,
     Positive,
@@ -29,13 +28,6 @@ from plant_monitor.config.scalars import (
     integer,
 )
 from plant_monitor.config.section import Secret, Section
-
-RegisterNumber = Annotated[int, integer(0, 65535), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535})]
-UnitId = Annotated[int, integer(0, 255), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 255})]
-RegisterType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
-Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
-NumberType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bool"]
-
 
 Count = Annotated[int, integer(1, 1000), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1000})]
 Mark = Literal["V", "1", "M", "E"]
@@ -148,47 +140,6 @@ class LimitSetSection(Section):
     title: NameSection | None = Field(None, description="the set's title; omitted: its id")
     source: Plain | None = Field(None, description="the document the limits stand in")
     limits: list[LimitSection] = Field(description="the limits")
-
-
-class FractionSection(Section):
-    """The fraction part of a totaliser that counts in an integer and a fraction register."""
-
-    register_: RegisterNumber = Field(alias="register", description="first register of the fraction, from 0")
-    type: RegisterType = Field(description="type of the fraction")
-    order: Order = Field("ABCD", description="byte order of the fraction")
-    scale: NotZero = Field(Decimal(1), description="factor from the fraction to the unit of the series")
-
-
-class RegisterSection(Section):
-    """One series in the registers of a device."""
-
-    point: Id | None = Field(None, description="point of the series; omitted: the point of the device")
-    parameter: Id = Field(description="parameter of the series")
-    table: Literal["holding", "input", "coil", "discrete"] = Field("holding", description="which table to read")
-    register_: RegisterNumber = Field(
-        alias="register", description="first register, from 0 as on the wire; 0x… allowed"
-    )
-    type: NumberType | None = Field(None, description="type of the value; coils and discrete inputs are bool")
-    order: Order = Field("ABCD", description="byte order: ABCD big-endian, CDAB low word first, BADC, DCBA")
-    scale: NotZero = Field(Decimal(1), description="value = register · scale + offset")
-    offset: Number = Field(Decimal(0), description="value = register · scale + offset")
-    fraction: FractionSection | None = Field(None, description="fraction register that is added to an integer one")
-    no_value: list[Number] = Field([], description="values by which the instrument says it has none, as -9999")
-
-
-class ModbusSection(Section):
-    """A Modbus TCP device."""
-
-    id: Id = Field(description="short name of the device")
-    protocol: Literal["modbus-tcp"] = Field(description="modbus-tcp")
-    address: Plain = Field(description="host:port")
-    unit_id: UnitId = Field(1, description="unit id (slave address)")
-    poll: Duration = Field(
-        10_000, description="retry pace and lower bound; a series is read once per its interval (10s)"
-    )
-    timeout: Duration = Field(3_000, description="how long to wait for an answer (3s)")
-    point: Id | None = Field(None, description="point of the readings that name none")
-    readings: list[RegisterSection] = Field(min_length=1, description="what to read")
 
 
 Device = Annotated[ModbusSection | MqttSection, Field(discriminator="protocol")]

@@ -4,27 +4,32 @@ Each series is read once per its interval, at its multiples from local midnight 
 is stamped with the due instant it was asked for: a try that begins within the interval serves that
 instant, so every due instant ends with one row, a value or one ``B``. The ``B`` is written when the
 interval is over and no try within it succeeded. A reading counts as served when it is durable: a
-failed commit is a failed try.
+failed commit is a failed try. Devices begin their tries a little apart; the due instant stays the time.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import structlog
 
 from plant_monitor.clock import Clock
-from plant_monitor.errors import InputError, SourceError, StoreError
+from plant_monitor.errors import InputError, StoreError
+from plant_monitor.ingest.blocks import check_spans
 from plant_monitor.ingest.intake import Intake
-from plant_monitor.ingest.modbus_link import ILLEGAL, ExceptionAnswer, LinkLost, ModbusLink
-from plant_monitor.ingest.registers import Block, check_spans, plan, span, value_of
-from plant_monitor.ingest.schedule import BACK_OFF_LIMIT_MS, MISSED_LIMIT_MS, Cycle, back_off, effective_interval
+from plant_monitor.ingest.modbus_link import Lines
+from plant_monitor.ingest.modbus_reader import Answers, BlockReader
+from plant_monitor.ingest.schedule import (
+    BACK_OFF_LIMIT_MS,
+    MISSED_LIMIT_MS,
+    Cycle,
+    back_off,
+    effective_interval,
+    stagger,
+)
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import COMMUNICATION_LOST, IntArray, Readings
 
@@ -33,9 +38,14 @@ log = structlog.get_logger()
 MISSED_BATCH = 10_000  # rows of ``B`` in one commit
 
 
-def _series_of(device: ModbusDevice, plant: Plant) -> list[int]:
-    """Index into ``Plant.series`` of each of the device's readings."""
-    problems = check_spans(device.readings)
+def series_of(device: ModbusDevice, plant: Plant) -> list[int]:
+    """Index into ``Plant.series`` of each of the device's readings.
+
+    Raises
+    ------
+    InputError  the device does not fit the plant: all reasons
+    """
+    problems = check_spans(device.readings, device.max_block)
     series = []
     for reading in device.readings:
         index = plant.series_index.get((reading.point, reading.parameter))
@@ -48,96 +58,22 @@ def _series_of(device: ModbusDevice, plant: Plant) -> list[int]:
     return series
 
 
-@dataclass(slots=True)
-class Answers:
-    """What one try brought."""
-
-    values: dict[int, float] = field(default_factory=dict)  # by index into the device's readings
-    failed: dict[int, str] = field(default_factory=dict)  # why a reading got no value
-    alive: bool = False  # something was answered, be it an exception
-
-
-class BlockReader:
-    """Reads blocks over a link and learns which registers must not be asked for together."""
-
-    def __init__(self, device: ModbusDevice, link: ModbusLink) -> None:
-        self._readings, self._link = device.readings, link
-        self._apart: set[tuple[str, int]] = set()
-        self._lost = [0] * len(device.readings)  # tries in a row that ended in silence, per reading
-        self.requests = 0
-        self.errors: dict[str, int] = {}  # connect | timeout | protocol | exception -> count
-        self.round_trip_ms: float | None = None  # of the last answered request
-        self.last_error: str | None = None
-
-    def read(self, chosen: Iterable[int]) -> Answers:
-        """Read the chosen readings.
-
-        When the connection is lost on the way, the rest is not asked for. What was silent is asked
-        for last the next time, so that it hides nothing that answers.
-        """
-        answers = Answers()
-        blocks = plan(self._readings, chosen, apart=self._apart)
-        blocks.sort(key=lambda b: max(self._lost[i] for i in b.readings))
-        for at, block in enumerate(blocks):
-            try:
-                self._read_block(block, answers)
-            except LinkLost as error:
-                self._count(error.kind, error)
-                for i in block.readings:
-                    self._lost[i] += 1
-                for rest in blocks[at:]:
-                    answers.failed.update(dict.fromkeys(rest.readings, str(error)))
-                break
-        for i in answers.values:
-            answers.failed.pop(i, None)
-        return answers
-
-    def _read_block(self, block: Block, answers: Answers) -> None:
-        self.requests += 1
-        began = time.monotonic()
-        try:
-            registers = self._link.read(block)
-        except ExceptionAnswer as error:
-            self._answered(block, began, answers)
-            self._count("exception", error)
-            if error.code in ILLEGAL and len(block.readings) > 1:
-                self._halve(block, answers)
-            else:
-                answers.failed.update(dict.fromkeys(block.readings, str(error)))
-            return
-        self._answered(block, began, answers)
-        for i in block.readings:
-            answers.values[i] = value_of(self._readings[i], block.first, registers)
-
-    def _answered(self, block: Block, began: float, answers: Answers) -> None:
-        answers.alive = True
-        self.round_trip_ms = (time.monotonic() - began) * 1000
-        for i in block.readings:
-            self._lost[i] = 0
-
-    def _count(self, kind: str, error: SourceError) -> None:
-        self.errors[kind] = self.errors.get(kind, 0) + 1
-        self.last_error = str(error)
-
-    def _halve(self, block: Block, answers: Answers) -> None:
-        """One bad register, or a gap between two good ones, must not hide the rest of its block."""
-        middle = len(block.readings) // 2
-        self._apart.add((block.table, span(self._readings[block.readings[middle]])[0]))
-        for half in (block.readings[:middle], block.readings[middle:]):
-            for part in plan(self._readings, half, apart=self._apart):
-                self._read_block(part, answers)
-
-
 class ModbusPoller:
-    """One device's thread: waits for due instants, reads, stores, and owns up to what it missed."""
+    """One device's thread: waits for due instants, reads, stores, and owns up to what it missed.
 
-    def __init__(self, device: ModbusDevice, plant: Plant, intake: Intake, clock: Clock) -> None:
+    ``lines`` are those of all pollers that must share connections; None: this one has its own.
+    """
+
+    def __init__(
+        self, device: ModbusDevice, plant: Plant, intake: Intake, clock: Clock, lines: Lines | None = None
+    ) -> None:
         self.device = device
-        self._series = _series_of(device, plant)
+        self._series = series_of(device, plant)
         self._names = [f"{r.point}/{r.parameter}" for r in device.readings]
         self._intervals = [effective_interval(plant.series[s].interval_ms, device.poll_ms) for s in self._series]
+        self._others = [d.id for d in plant.devices if isinstance(d, ModbusDevice)]
         self._zone, self._intake, self._clock = plant.zone, intake, clock
-        self._link = ModbusLink(device)
+        self._link = (lines or Lines()).link(device)
         self._reader = BlockReader(device, self._link)
         self._cycles: list[Cycle] = []
         self._owed: dict[tuple[int, ...], IntArray] = {}  # readings -> instants whose ``B`` is not stored yet
@@ -157,15 +93,16 @@ class ModbusPoller:
         """Start polling with the first due instants after now; a device without readings is left alone."""
         if not self._series:
             return
-        now = self._clock.now_ms()
+        now, offset = self._clock.now_ms(), self._offset_ms()
         by_interval: dict[int, list[int]] = defaultdict(list)
         for i, interval in enumerate(self._intervals):
             by_interval[interval].append(i)
         self._cycles = [
-            Cycle.start(interval, self._zone, self.device.poll_ms, tuple(group), now)
+            Cycle.start(interval, self._zone, self.device.poll_ms, tuple(group), now, offset)
             for interval, group in sorted(by_interval.items())
         ]
         self._stop.clear()
+        self._link.start()
         self._thread = threading.Thread(target=self._run, name=f"modbus {self.device.id}", daemon=True)
         self._thread.start()
 
@@ -197,6 +134,12 @@ class ModbusPoller:
 
     # --- the thread ----------------------------------------------------------------------------
 
+    def _offset_ms(self) -> int:
+        """How long after a due instant this device's tries begin, by its place among the plant's devices."""
+        if self.device.id not in self._others:
+            return 0
+        return stagger(self._others.index(self.device.id), len(self._others), min(self._intervals))
+
     def _run(self) -> None:
         while not self._clock.wait_until(self._wake_ms(), self._stop):
             try:
@@ -206,13 +149,11 @@ class ModbusPoller:
                 self._link.close()
                 self._dead_fails += 1
                 self._dead_until_ms = self._clock.now_ms() + back_off(self._dead_fails, self.device.poll_ms)
-        self._link.close()
+        self._link.leave()
 
     def _wake_ms(self) -> int:
-        """The next due instant, or the next try of what is open."""
-        wakes = [c.next_ms for c in self._cycles]
-        wakes += [max(c.retry_ms, self._dead_until_ms) for c in self._cycles if c.open]
-        return min(wakes)
+        """The next due instant's turn, or the next try of what is open."""
+        return min(min(c.next_ms + c.offset_ms, max(c.wake_ms, self._dead_until_ms)) for c in self._cycles)
 
     def _step(self, now_ms: int) -> None:
         """Own up to what was missed, then try what is open."""
@@ -266,7 +207,13 @@ class ModbusPoller:
         got = sorted(answers.values)
         if not got:
             return
-        rows = Readings.of([due[i] for i in got], [self._series[i] for i in got], [answers.values[i] for i in got])
+        samples = [answers.values[i] for i in got]
+        rows = Readings.of(
+            [due[i] for i in got],
+            [self._series[i] for i in got],
+            [sample.value for sample in samples],
+            [sample.mark for sample in samples],
+        )
         try:
             self._intake.commit(rows)
         except StoreError as error:
@@ -276,9 +223,11 @@ class ModbusPoller:
     def _note(self, due: dict[int, int], answers: Answers) -> None:
         """Remember for health(), and log a change of state once."""
         with self._lock:
-            for i in answers.values:
+            for i, sample in answers.values.items():
                 self._last_good[self._names[i]] = due[i]
                 self._failing.pop(self._names[i], None)
+                if sample.note is not None:
+                    self._failing[self._names[i]] = sample.note
             for i, why in answers.failed.items():
                 self._failing[self._names[i]] = why
             state = "lost" if not answers.alive else "partly" if self._failing else "ok"
@@ -292,42 +241,3 @@ class ModbusPoller:
             log.warning("device answers in part", device=self.device.id, failing=failing)
         else:
             log.error("device does not answer", device=self.device.id, error=self._reader.last_error)
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeRow:
-    """What one reading of a device looks like now."""
-
-    point: str
-    parameter: str
-    registers: tuple[int, ...]  # raw, as they came; empty where there was no answer
-    value: float | None  # in the unit of plant.yaml
-    error: str | None
-
-
-def probe(device: ModbusDevice, plant: Plant) -> list[ProbeRow]:
-    """Read each reading of a device once, for a technician; nothing is stored.
-
-    Raises
-    ------
-    SourceError  the device cannot be reached at all
-    """
-    _series_of(device, plant)
-    link = ModbusLink(device)
-    rows = []
-    try:
-        for reading in device.readings:
-            first, count = span(reading)
-            try:
-                raw = tuple(link.read(Block(reading.table, first, count, ())))
-            except LinkLost as error:
-                if error.kind == "connect":
-                    raise
-                rows.append(ProbeRow(reading.point, reading.parameter, (), None, str(error)))
-            except SourceError as error:
-                rows.append(ProbeRow(reading.point, reading.parameter, (), None, str(error)))
-            else:
-                rows.append(ProbeRow(reading.point, reading.parameter, raw, value_of(reading, first, raw), None))
-    finally:
-        link.close()
-    return rows

@@ -6,8 +6,6 @@ with an expiry that is, unless stated, never. So the broker keeps for us what co
 
 from __future__ import annotations
 
-import ssl
-
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -15,8 +13,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from plant_monitor.errors import InputError
-from plant_monitor.plant import MqttStation, TlsFiles
+from plant_monitor.ingest.tls import client_context
+from plant_monitor.plant import MqttStation
 
 CONNECT_TIMEOUT_S = 5.0
 FOR_EVER_S = 0xFFFF_FFFF
@@ -48,7 +46,7 @@ def make_client(station: MqttStation, client_id: str, *, persistent: bool) -> Cl
     if station.username is not None:
         client.username_pw_set(station.username, station.password)
     if station.tls:
-        client.tls_set_context(_tls(station.id, station.tls_files))
+        client.tls_set_context(client_context(f"station {station.id}", station.tls_files))
     return client
 
 
@@ -105,23 +103,3 @@ def shortcomings(station: MqttStation, properties: Properties | None) -> str | N
 def _expiry_s(station: MqttStation) -> int:
     expiry = station.session_expiry_ms
     return FOR_EVER_S if expiry is None else max(1, -(-expiry // 1000))
-
-
-def _tls(station: str, files: TlsFiles) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=files.ca)
-    except OSError as error:
-        raise InputError(f"station {station}: tls.ca {files.ca}: {_why(error)}") from error
-    if files.certificate is not None:
-        try:
-            # A password is always given: without one OpenSSL would ask for it on the terminal.
-            context.load_cert_chain(files.certificate, files.key, lambda: files.key_password or "")
-        except OSError as error:
-            where = files.certificate if files.key is None else f"{files.certificate} with {files.key}"
-            raise InputError(f"station {station}: tls.certificate {where}: {_why(error)}") from error
-    return context
-
-
-def _why(error: OSError) -> str:
-    reason = getattr(error, "reason", None) or error.strerror or str(error)
-    return f"{reason}, expected PEM files that belong together"

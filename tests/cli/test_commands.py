@@ -167,9 +167,10 @@ def test_probe_goes_on_with_the_devices_that_are_there(tmp_path: Path, capsys: p
         assert run("probe", tmp_path / "plant.yaml") == 3
     told = capsys.readouterr()
     assert "shennong-plc: 127.0.0.1:21: no connection" in told.err
-    (volume,) = [line.split() for line in told.out.splitlines() if "volume" in line]
+    volume, orders = [line.split() for line in told.out.splitlines() if "volume" in line]
     assert volume[1] == "longqiao-plc" and volume[3] == "longqiao-outfall", "names are whole, however long"
     assert "102124.537" in volume
+    assert orders.count("102124.537") == 1, "under one of the four orders"
 
 
 def test_keys_are_shown_once_and_can_be_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

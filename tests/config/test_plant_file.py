@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 from plant_monitor.config.plant_file import json_schema, load_plant, parse_plant
 from plant_monitor.errors import ConfigError
 from plant_monitor.notify import Channel
-from plant_monitor.plant import (
-    ModbusDevice,
-    MqttStation,
-    Plant,
-    RegisterFraction,
-    RegisterReading,
-    Represents,
-    Role,
-    Statistic,
-)
+from plant_monitor.plant import ModbusDevice, MqttStation, Plant, Represents, Role, Statistic
+from plant_monitor.register_maps import RegisterFraction, RegisterReading
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "xieqiao" / "plant.yaml"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +14,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
+from pymodbus.framer import FramerType
+from pymodbus.framer.rtu import FramerRTU
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from plant_monitor.clock import ManualClock
 from plant_monitor.ingest.intake import Intake
 from plant_monitor.ingest.registers import encode, width
-from plant_monitor.plant import ModbusDevice, MqttStation, Name, Plant, Point, RegisterReading, Role, Series
+from plant_monitor.plant import ModbusDevice, MqttStation, Name, Plant, Point, Role, Series
+from plant_monitor.register_maps import RegisterReading
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.windows import parse_rfc3339
 
@@ -91,11 +95,24 @@ def run_to(clock: ManualClock, threads: int, until_ms: int) -> None:
 class ModbusServer:
     """A real pymodbus server on a port of its own. ``registers`` may be changed while it runs.
 
-    Addresses outside ``registers`` are illegal. ``requests`` keeps (function, address, count).
+    Addresses outside ``registers`` are illegal. ``requests`` keeps (function, address, count). ``others`` are
+    further units behind the same port, by unit id.
     """
 
-    def __init__(self, registers: dict[int, int], *, unit_id: int = 1, port: int = 0) -> None:
+    def __init__(
+        self,
+        registers: dict[int, int],
+        *,
+        unit_id: int = 1,
+        port: int = 0,
+        others: dict[int, dict[int, int]] | None = None,
+        framer: FramerType = FramerType.SOCKET,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.registers = dict(registers)
+        self.others = others or {}
+        self.connections = 0
+        self._framer, self._tls = framer, tls
         self.requests: list[tuple[int, int, int]] = []
         self.silent = threading.Event()  # set: answers nothing for a long time
         self.refuse: ExcCodes | None = None
@@ -104,28 +121,42 @@ class ModbusServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
-    async def _action(
-        self, function: int, start: int, address: int, count: int, registers: list[int], values: object
-    ) -> ExcCodes | None:
-        self.requests.append((function, address, count))
-        if self.silent.is_set():
-            await asyncio.sleep(5)
-        if self.refuse is not None:
-            return self.refuse
-        for i in range(address, address + count):
-            if i not in self.registers:
-                return ExcCodes.ILLEGAL_ADDRESS
-            registers[i - start] = self.registers[i]
-        return None
+    def _device(self, unit_id: int, held: dict[int, int]) -> SimDevice:
+        async def action(
+            function: int, start: int, address: int, count: int, registers: list[int], values: object
+        ) -> ExcCodes | None:
+            self.requests.append((function, address, count))
+            if self.silent.is_set():
+                await asyncio.sleep(5)
+            if self.refuse is not None:
+                return self.refuse
+            for i in range(address, address + count):
+                if i not in held:
+                    return ExcCodes.ILLEGAL_ADDRESS
+                registers[i - start] = held[i]
+            return None
+
+        table = [SimData(0, count=2000, values=0, datatype=DataType.REGISTERS)]
+        return SimDevice(unit_id, simdata=table, action=action)
+
+    def _connected(self, connected: bool) -> None:
+        self.connections += connected
 
     async def _serve(self) -> None:
-        device = SimDevice(
-            self._unit_id,
-            simdata=[SimData(0, count=2000, values=0, datatype=DataType.REGISTERS)],
-            action=self._action,
-        )
+        units = {self._unit_id: self.registers, **self.others}
+        devices = [self._device(unit_id, held) for unit_id, held in units.items()]
         self._loop = asyncio.get_running_loop()
-        server = ModbusTcpServer(device, address=("127.0.0.1", self._wanted_port))
+        address = ("127.0.0.1", self._wanted_port)
+        server: ModbusTcpServer
+        if self._tls is None:
+            server = ModbusTcpServer(
+                devices,
+                address=address,
+                framer=self._framer,
+                trace_connect=self._connected,
+            )
+        else:
+            server = ModbusTlsServer(devices, address=address, sslctx=self._tls, trace_connect=self._connected)
         await server.serve_forever(background=True)
         assert server.transport is not None
         self.port: int = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
@@ -162,10 +193,13 @@ Script = Callable[["RawServer", socket.socket, bytes], None]
 
 
 class RawServer:
-    """A TCP server that answers each Modbus request by a script: late, cut, for another transaction, …"""
+    """A TCP server that answers each Modbus request by a script: late, cut, for another transaction, …
 
-    def __init__(self, script: Script) -> None:
-        self.script = script
+    ``greet`` is what it does with a new connection before it listens.
+    """
+
+    def __init__(self, script: Script, *, greet: Callable[[socket.socket], None] | None = None) -> None:
+        self.script, self.greet = script, greet
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -179,6 +213,8 @@ class RawServer:
                 connection, _ = self._listener.accept()
                 self.connections += 1
                 self._open.append(connection)
+                if self.greet is not None:
+                    self.greet(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -210,6 +246,12 @@ def answer_to(
     tid = transaction if transaction is not None else int.from_bytes(request[:2], "big")
     unit = request[6] if unit is None else unit
     return tid.to_bytes(2, "big") + bytes(2) + (len(body) + 1).to_bytes(2, "big") + bytes([unit]) + body
+
+
+def rtu_answer_to(request: bytes, registers: Sequence[int]) -> bytes:
+    """A proper answer to a request for registers, in the framing of a serial line."""
+    frame = request[:2] + bytes([2 * len(registers)]) + b"".join(r.to_bytes(2, "big") for r in registers)
+    return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
 
 
 def soon(condition: Callable[[], object], seconds: float = 15.0) -> None:

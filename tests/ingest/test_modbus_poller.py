@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,13 @@ from pymodbus.constants import ExcCodes
 from servers import free_port
 
 from plant_monitor.clock import ManualClock
-from plant_monitor.errors import InputError, SourceError, StoreUnavailable
+from plant_monitor.errors import InputError, StoreUnavailable
 from plant_monitor.ingest.intake import AppendCounts, Intake
-from plant_monitor.ingest.modbus import ModbusPoller, probe
-from plant_monitor.plant import ModbusDevice, Plant, RegisterFraction
+from plant_monitor.ingest.modbus import ModbusPoller, series_of
+from plant_monitor.ingest.modbus_link import Lines
+from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import Readings, Refused
+from plant_monitor.register_maps import RegisterFraction, StatusRegister, UnitCode
 from plant_monitor.store.journal import Journal
 
 FLOW = series("p", "flow")
@@ -69,7 +72,8 @@ def polling(folder: Path, plant: Plant, *devices: ModbusDevice, start_ms: int = 
     clock = ManualClock(start_ms)
     journal = journal_of(plant, folder / "journal.db")
     with running_intake(journal, clock) as intake:
-        pollers = [ModbusPoller(d, plant, intake, clock) for d in devices]
+        lines = Lines()
+        pollers = [ModbusPoller(d, plant, intake, clock, lines) for d in devices]
         for poller in pollers:
             poller.start()
         try:
@@ -346,6 +350,76 @@ def test_an_integer_and_its_fraction_come_from_one_request(tmp_path: Path) -> No
     assert server.requests == [(3, 8, 4)]
 
 
+def test_marks_and_units_that_the_device_tells_are_stored(tmp_path: Path) -> None:
+    registers = holding({0: (12.5, "float32", "CDAB"), 2: (7.25, "float32", "CDAB")}) | {4: 0, 5: 0x4E}
+    codes = (StatusRegister("holding", 5, "uint16", "CDAB", codes=((0x4E, "N"), (0x4D, "M"))),)
+    unit = UnitCode("holding", 4, "uint16", "CDAB", ((0, Fraction(18, 5)), (5, Fraction(1))))
+    with ModbusServer(registers) as server:
+        device = device_of(
+            server.port,
+            at("flow", 0, order="CDAB", unit_code=unit),
+            at("level", 2, order="CDAB", status=codes),
+        )
+        with polling(tmp_path, plant_of(FLOW, LEVEL), device) as service:
+            service.run_to(15 * SECOND)
+            server.registers |= {4: 5, 5: 0x4D}
+            service.run_to(25 * SECOND)
+            assert service.pollers[0].health()["state"] == "ok"
+            server.registers |= {4: 77, 5: 0x58}
+            service.run_to(35 * SECOND)
+            assert service.rows(0) == [(10_000, 45.0, "N"), (20_000, 12.5, "N"), (30_000, None, "N")]
+            assert service.rows(1) == [(10_000, 7.25, "N"), (20_000, 7.25, "M"), (30_000, 7.25, "D")]
+            health = service.pollers[0].health()
+            assert health["state"] == "partly"
+            assert "the unit code 77" in health["series"]["p/flow"]["error"]
+            assert "the status 88" in health["series"]["p/level"]["error"]
+        assert set(server.requests) == {(3, 0, 6)}
+
+
+def test_a_dead_unit_behind_a_gateway_costs_the_others_nothing(tmp_path: Path) -> None:
+    """It keeps the line busy for as long as its timeout, and no longer at each try."""
+
+    def script(server: RawServer, connection: socket.socket, request: bytes) -> None:
+        if request[6] != 8:
+            connection.sendall(answer_to(request, float_words(5.0)))
+
+    with RawServer(script) as server:
+        units = [
+            device_of(server.port, at(name, 0), id=name, unit_id=unit, timeout_ms=100)
+            for name, unit in (("flow", 7), ("dead", 8), ("level", 9))
+        ]
+        plant = plant_of(FLOW, series("p", "dead"), LEVEL, devices=units)
+        with polling(tmp_path, plant, *units) as service:
+            service.run_to(65 * SECOND)
+            for index in (0, 2):
+                assert service.rows(index) == [(s * SECOND, 5.0, "N") for s in range(10, 70, 10)]
+            assert service.rows(1) == lost(10, 20, 30, 40, 50)
+            assert [poller.health()["state"] for poller in service.pollers] == ["ok", "lost", "ok"]
+
+
+def test_tries_of_devices_begin_apart_and_the_time_is_that_of_the_clock(tmp_path: Path) -> None:
+    began: dict[int, list[int]] = {1: [], 2: [], 3: []}
+    clock: list[ManualClock] = []
+
+    def script(server: RawServer, connection: socket.socket, request: bytes) -> None:
+        began[request[6]].append(clock[0].now_ms() - MIDNIGHT)
+        connection.sendall(answer_to(request, float_words(5.0)))
+
+    with RawServer(script) as one, RawServer(script) as two, RawServer(script) as three:
+        servers = (one, two, three)
+        devices = [
+            device_of(server.port, at(f"x{unit}", 0), id=f"plc{unit}", unit_id=unit, timeout_ms=5000)
+            for unit, server in enumerate(servers, 1)
+        ]
+        plant = plant_of(*(series("p", f"x{unit}") for unit in (1, 2, 3)), devices=devices)
+        with polling(tmp_path, plant, *devices) as service:
+            clock.append(service.clock)
+            service.run_to(22 * SECOND)
+            for index in range(3):
+                assert service.rows(index) == [(s * SECOND, 5.0, "N") for s in (10, 20)]
+    assert began == {1: [10_000, 20_000], 2: [10_333, 20_333], 3: [10_666, 20_666]}
+
+
 def test_a_suspended_host_owns_up_to_what_it_missed_without_a_storm(tmp_path: Path) -> None:
     with (
         ModbusServer(holding({0: (1.0, "float32", "ABCD")})) as server,
@@ -416,26 +490,9 @@ def test_stop_does_not_wait_for_a_silent_device(tmp_path: Path) -> None:
             assert service.rows() == []
 
 
-def test_probe_shows_registers_values_and_what_is_wrong() -> None:
-    plant = plant_of(FLOW, LEVEL)
-    with ModbusServer(holding({0: (45.0, "float32", "CDAB")})) as server:
-        flow, level = probe(device_of(server.port, at("flow", 0, order="CDAB"), at("level", 500)), plant)
-    assert (flow.point, flow.parameter, flow.registers, flow.value, flow.error) == (
-        "p",
-        "flow",
-        (0, 0x4234),
-        45.0,
-        None,
-    )
-    assert level.value is None and level.registers == ()
-    assert level.error is not None and "illegal data address" in level.error
-    with pytest.raises(SourceError, match="no connection"):
-        probe(device_of(free_port(), at("flow", 0)), plant)
-
-
 def test_a_device_that_does_not_fit_the_plant_is_refused_with_all_reasons(tmp_path: Path) -> None:
     device = device_of(1, at("flow", 65535), at("nonsense", 0))
     with pytest.raises(InputError) as caught:
-        probe(device, plant_of(FLOW))
+        series_of(device, plant_of(FLOW))
     assert "p/flow: registers 65535 to 65536" in str(caught.value)
     assert "p/nonsense: no such series" in str(caught.value)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from certificates import Authority
 from field_parts import MIDNIGHT, SECOND, plant_of, series, soon
 from mqtt_parts import NOW, PLANT, TOPIC, client, left_at_broker, message, publish, receiving
 from paho.mqtt.packettypes import PacketTypes
@@ -59,36 +58,6 @@ def broker_with(folder: Path, *lines: str, without: tuple[str, ...] = ()) -> Ite
 
 
 # --- TLS -------------------------------------------------------------------------------------------
-
-
-class Authority:
-    """A certification authority of the test's own, by openssl."""
-
-    def __init__(self, folder: Path) -> None:
-        if shutil.which("openssl") is None:
-            pytest.skip("needs openssl: apt-get install openssl")
-        folder.mkdir()
-        self.folder, self.ca = folder, folder / "ca.pem"
-        self._openssl(
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-authority "
-            f"-keyout {folder / 'ca.key'} -out {self.ca}"
-        )
-
-    def _openssl(self, arguments: str) -> None:
-        subprocess.run(["openssl", *arguments.split()], check=True, capture_output=True)
-
-    def issue(self, name: str, *, password: str | None = None) -> tuple[Path, Path]:
-        """(certificate, key) for a name; for 127.0.0.1 as a server."""
-        key, request, certificate = (self.folder / f"{name}.{end}" for end in ("key", "csr", "pem"))
-        guard = "-nodes" if password is None else f"-passout pass:{password}"
-        self._openssl(f"req -newkey rsa:2048 {guard} -subj /CN={name} -keyout {key} -out {request}")
-        extension = self.folder / "extension"
-        extension.write_text("subjectAltName=IP:127.0.0.1\n")
-        self._openssl(
-            f"x509 -req -in {request} -CA {self.ca} -CAkey {self.folder / 'ca.key'} -CAcreateserial -days 2 "
-            f"-extfile {extension} -out {certificate}"
-        )
-        return certificate, key
 
 
 @pytest.fixture(scope="module")

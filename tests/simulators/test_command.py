@@ -22,7 +22,7 @@ from subscriber import Subscriber
 
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.readings_file import read_readings
-from plant_monitor.ingest.registers import plan, value_of
+from plant_monitor.ingest.registers import span, value_of
 from plant_monitor.plant import ModbusDevice
 from plant_monitor.windows import parse_rfc3339
 from simulators.__main__ import main
@@ -81,9 +81,9 @@ def test_a_run_serves_modbus_and_mqtt_at_its_own_pace_and_ends_on_request(plant_
 
         def register() -> float:
             with ModbusTcpClient(device.host, port=device.port) as client:
-                (block,) = plan([volume], [0])
-                answer = client.read_holding_registers(block.first, count=block.count, device_id=1)
-                return value_of(volume, block.first, answer.registers)
+                first, count = span(volume)
+                answer = client.read_holding_registers(first, count=count, device_id=1)
+                return value_of(volume, first, answer.registers)
 
         first = register()
         wait_until(lambda: register() > first + 1, 15, "water through the meter")

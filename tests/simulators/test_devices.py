@@ -18,7 +18,8 @@ from small_field import at, example, field_from, plant_of
 
 from plant_monitor.clock import ManualClock
 from plant_monitor.errors import ConfigError, SourceError
-from plant_monitor.ingest.registers import plan, value_of
+from plant_monitor.ingest.blocks import plan
+from plant_monitor.ingest.registers import Image, pieces, sample_of
 from plant_monitor.plant import ModbusDevice, Plant
 from simulators.devices import Gateway, gateways_of
 from simulators.faults import load_scenario
@@ -87,15 +88,13 @@ def connected(device: ModbusDevice, timeout: float = 3) -> Iterator[ModbusTcpCli
 
 def read(client: ModbusTcpClient, device: ModbusDevice) -> dict[tuple[str, str], float]:
     """Every reading of a device, by the product's own plan and decoder."""
-    values = {}
-    for block in plan(device.readings, range(len(device.readings))):
+    image = Image()
+    for block in plan(piece for reading in device.readings for piece in pieces(reading)):
         ask = client.read_holding_registers if block.table == "holding" else client.read_input_registers
         answer = ask(block.first, count=block.count, device_id=device.unit_id)
         assert not answer.isError(), answer
-        for i in block.readings:
-            reading = device.readings[i]
-            values[reading.point, reading.parameter] = value_of(reading, block.first, answer.registers)
-    return values
+        image.add(block.table, block.first, answer.registers)
+    return {(r.point, r.parameter): sample_of(r, image).value for r in device.readings}
 
 
 def test_every_register_of_the_plant_shows_the_field(loop: Loop) -> None:
@@ -245,11 +244,22 @@ def test_a_port_that_is_taken_is_named(loop: Loop) -> None:
             loop.call(again[0].start())
 
 
-def test_tables_of_bits_are_not_played() -> None:
+@pytest.mark.parametrize(
+    ("device", "reading", "expected"),
+    [
+        ("", "table: coil, register: 5", "'coil', expected holding or input"),
+        ("", "register: 5, type: bcd32", "'bcd32', expected one of int16"),
+        ("", "register: 5, type: int32, fraction: {register: 7, type: bcd16}", "expected one of int16"),
+        ("", "register: 5, type: int32, status: [{register: 7, bits: {0: D}}]", "'a status', expected none"),
+        ("", "register: 5, type: int32, unit_code: {register: 7, units: {0: 10}}", "'a unit code', expected none"),
+        ("tls: {}, ", "register: 5, type: int32", "Modbus/TLS, expected none"),
+    ],
+)
+def test_what_is_not_played_is_refused(device: str, reading: str, expected: str) -> None:
     plant = plant_of(
         "  - {id: left, role: outfall, member: a, parameters: {pump: {unit: '1', interval: 1m}}}",
-        f"  - {{id: one, protocol: modbus-tcp, address: '127.0.0.1:{free_port()}', unit_id: 1, poll: 5s, point: left, "
-        "readings: [{parameter: pump, table: coil, register: 5}]}",
+        f"  - {{id: one, protocol: modbus-tcp, address: '127.0.0.1:{free_port()}', {device}point: left, "
+        f"readings: [{{parameter: pump, {reading}}}]}}",
     )
-    with pytest.raises(ConfigError, match="'coil', expected holding or input"):
+    with pytest.raises(ConfigError, match=expected):
         gateways_of(plant, field_from(plant, EPOCH), ManualClock(0))

@@ -10,7 +10,8 @@ from pymodbus.client import ModbusTcpClient
 
 from plant_monitor.clock import ManualClock
 from plant_monitor.ingest.registers import value_of
-from plant_monitor.plant import ModbusDevice, RegisterReading
+from plant_monitor.plant import ModbusDevice
+from plant_monitor.register_maps import RegisterReading
 from simulators.rows import RowServer
 
 READINGS = (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plant_monitor.ingest.registers import FORMATS, ORDERS, decode, span, value_of
-from plant_monitor.plant import RegisterFraction, RegisterReading
+from plant_monitor.register_maps import RegisterFraction, RegisterReading
 from simulators.registers import encode, shown, words_of
 
 
