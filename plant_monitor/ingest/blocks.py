@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from plant_monitor.ingest.registers import BIT_TABLES, Piece, pieces
+from plant_monitor.ingest.registers import BIT_TABLES
+from plant_monitor.ingest.samples import Piece, pieces
 from plant_monitor.register_maps import RegisterReading
 
 # What one request may ask for (Modbus Application Protocol 1.1b3, §6.1–6.4).
@@ -52,9 +53,9 @@ def check_spans(readings: Iterable[RegisterReading], max_block: int = MAX_REGIST
         for piece in pieces(reading):
             if piece.first < 0 or piece.end > 65536:
                 problems.append(f"{name}: registers {piece.first} to {piece.end - 1}, expected within 0 to 65535")
-            elif piece.count > limit(piece.table, max_block):
+            elif piece.size > limit(piece.table, max_block):
                 problems.append(
-                    f"{name}: its parts span {piece.count} registers, expected at most"
+                    f"{name}: its parts span {piece.size} registers, expected at most"
                     f" {limit(piece.table, max_block)} so that one request reads them all"
                 )
     return problems

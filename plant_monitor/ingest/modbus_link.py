@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
@@ -174,8 +174,10 @@ class Line:
 
     def close(self, link: ModbusLink) -> None:
         """Hang up, when nobody else is asking."""
-        with contextlib.suppress(LinkLost), self._turn_of(link):
+        with contextlib.suppress(LinkLost):
+            self._take(link)
             self._hang_up()
+            self._give()
 
     def interrupt(self, link: ModbusLink) -> None:
         """End a link's waiting, for its turn or for its answer. Others are left alone."""
@@ -185,39 +187,42 @@ class Line:
         if wire is not None:
             wire.interrupt()
 
-    @contextlib.contextmanager
-    def _turn_of(self, link: ModbusLink) -> Iterator[None]:
-        """One request at a time, in the order they came."""
+    def _take(self, link: ModbusLink) -> None:
+        """Wait for the link's turn: one request at a time, in the order they came."""
         with self._turn:
-            self._queue.append(link)
-            try:
-                self._turn.wait_for(lambda: link.stopped.is_set() or (self._asking is None and self._queue[0] is link))
-            finally:
-                self._queue.remove(link)
-                self._turn.notify_all()
+            if self._asking is not None or self._queue:
+                self._queue.append(link)
+                try:
+                    self._turn.wait_for(
+                        lambda: link.stopped.is_set() or (self._asking is None and self._queue[0] is link)
+                    )
+                finally:
+                    self._queue.remove(link)
+                    self._turn.notify_all()
             if link.stopped.is_set():
                 raise LinkLost("connect", f"{link.device.id}: stopped")
             self._asking = link
-        try:
-            yield
-        finally:
-            with self._turn:
-                self._asking = None
+
+    def _give(self) -> None:
+        with self._turn:
+            self._asking = None
+            if self._queue:
                 self._turn.notify_all()
 
     # --- one request ---------------------------------------------------------------------------
 
     def read(self, link: ModbusLink, block: Block) -> Sequence[int]:
         """See :meth:`ModbusLink.read`."""
-        with self._turn_of(link):
+        self._take(link)
+        try:
             link.wait(self._free_at)
-            try:
-                return self._answer(link, block)
-            except LinkLost:
-                self._hang_up()
-                raise
-            finally:
-                self._free_at = time.monotonic() + self._delay_s
+            return self._answer(link, block)
+        except LinkLost:
+            self._hang_up()
+            raise
+        finally:
+            self._free_at = time.monotonic() + self._delay_s
+            self._give()
 
     def _answer(self, link: ModbusLink, block: Block) -> Sequence[int]:
         wire = self._wire
@@ -233,24 +238,23 @@ class Line:
         return self._exchange(self._connected(link), link, block)
 
     def _exchange(self, wire: Wire, link: ModbusLink, block: Block) -> Sequence[int]:
-        where = _where(link.device, block)
-        wire.begin(link.timeout_s)
-        began = time.monotonic()
+        began = wire.begin(link.timeout_s)
         try:
             answer = _ask(wire, link.device.unit_id, block)
         except (ModbusException, OSError) as error:
             if isinstance(error, ClosedByPeer) and not wire.received and not link.stopped.is_set():
-                raise _HungUp("protocol", f"{where}: broken answer ({error})") from error
+                raise _HungUp("protocol", f"{_where(link.device, block)}: broken answer ({error})") from error
             late = time.monotonic() - began >= link.timeout_s
             kind = "timeout" if late else "protocol"
             told = f"no answer within {link.timeout_s:g} s" if late else f"broken answer ({error})"
-            raise LinkLost(kind, f"{where}: {told}") from error
+            raise LinkLost(kind, f"{_where(link.device, block)}: {told}") from error
         problem = _improper(wire, link.device.unit_id, block, answer)
         if problem is not None:
-            raise LinkLost("protocol", f"{where}: found {problem}")
+            raise LinkLost("protocol", f"{_where(link.device, block)}: found {problem}")
         if answer.isError():
             code = answer.exception_code
-            raise ExceptionAnswer(code, f"{where}: exception {code}, {_EXCEPTIONS.get(code, 'unknown exception')}")
+            name = _EXCEPTIONS.get(code, "unknown exception")
+            raise ExceptionAnswer(code, f"{_where(link.device, block)}: exception {code}, {name}")
         if block.table in BIT_TABLES:
             return [int(bit) for bit in answer.bits[: block.count]]
         return list(answer.registers)

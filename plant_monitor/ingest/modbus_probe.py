@@ -8,7 +8,8 @@ from plant_monitor.errors import DecodeError
 from plant_monitor.ingest.modbus import series_of
 from plant_monitor.ingest.modbus_link import Lines
 from plant_monitor.ingest.modbus_reader import Answers, BlockReader
-from plant_monitor.ingest.registers import ORDERS, Image, decode_text, pieces, sample_of
+from plant_monitor.ingest.registers import ORDERS, decode_text
+from plant_monitor.ingest.samples import Decoder, Held, pieces
 from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import mark_text
 from plant_monitor.register_maps import RegisterReading
@@ -53,7 +54,7 @@ def probe(device: ModbusDevice, plant: Plant) -> list[ProbeRow]:
 
 
 def _row(reading: RegisterReading, index: int, answers: Answers) -> ProbeRow:
-    sample, image = answers.values.get(index), answers.image
+    sample, held = answers.values.get(index), answers.held
     value, *others = pieces(reading)
     bit = "" if reading.bit is None else f" {reading.bit}"
     return ProbeRow(
@@ -61,31 +62,31 @@ def _row(reading: RegisterReading, index: int, answers: Answers) -> ProbeRow:
         parameter=reading.parameter,
         place=f"{reading.table} {reading.register} {reading.type}{bit}",
         order=reading.order,
-        registers=tuple(image.get(value) or ()),
+        registers=tuple(held.get(value) or ()),
         value=None if sample is None else sample.value,
         mark="" if sample is None else mark_text(sample.mark),
-        orders=_orders(reading, image) if sample is not None and reading.type not in ("bit", "bool") else (),
+        orders=_orders(reading, held) if sample is not None and reading.type not in ("bit", "bool") else (),
         beside="; ".join(
             f"{piece.table} {piece.first}: {' '.join(f'{word:04x}' for word in found)}"
             for piece in others
-            if (found := image.get(piece)) is not None
+            if (found := held.get(piece)) is not None
         ),
         error=answers.failed.get(index) if sample is None else sample.note,
     )
 
 
-def _orders(reading: RegisterReading, image: Image) -> tuple[float | str | None, ...]:
+def _orders(reading: RegisterReading, held: Held) -> tuple[float | str | None, ...]:
     if reading.type == "string":
-        registers = image.get(pieces(reading)[0]) or ()
+        registers = held.get(pieces(reading)[0]) or ()
         return tuple(decode_text(registers, order) for order in ORDERS)
-    return tuple(_in_order(reading, order, image) for order in ORDERS)
+    return tuple(_in_order(reading, order, held) for order in ORDERS)
 
 
-def _in_order(reading: RegisterReading, order: str, image: Image) -> float | None:
+def _in_order(reading: RegisterReading, order: str, held: Held) -> float | None:
     """The value if all of it were in an order; None where no value of its type stands there."""
     part = None if reading.fraction is None else replace(reading.fraction, order=order)
     try:
-        sample = sample_of(replace(reading, order=order, fraction=part, status=()), image)
+        sample = Decoder(replace(reading, order=order, fraction=part, status=())).sample(held)
     except DecodeError:
         return None
     return sample.value if sample.note is None else None

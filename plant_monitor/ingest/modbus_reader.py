@@ -17,7 +17,7 @@ from typing import Protocol
 from plant_monitor.errors import DecodeError, SourceError
 from plant_monitor.ingest.blocks import Block, plan
 from plant_monitor.ingest.modbus_link import ILLEGAL, NOBODY, ExceptionAnswer, LinkLost
-from plant_monitor.ingest.registers import Image, Piece, Sample, pieces, sample_of
+from plant_monitor.ingest.samples import Decoder, Piece, Sample
 from plant_monitor.plant import ModbusDevice
 
 SILENT = 2  # tries in a row without an answer after which a piece is asked for alone
@@ -38,7 +38,7 @@ class Answers:
     values: dict[int, Sample] = field(default_factory=dict)  # by index into the device's readings
     failed: dict[int, str] = field(default_factory=dict)  # why a reading got no value
     alive: bool = False  # the device answered something, be it an exception
-    image: Image = field(default_factory=Image)  # the registers that came
+    held: dict[Piece, Sequence[int]] = field(default_factory=dict)  # the registers that came
     reasons: dict[Piece, str] = field(default_factory=dict)  # why a piece did not come
     lost: LinkLost | None = None  # what ended the try early
 
@@ -48,7 +48,7 @@ class BlockReader:
 
     def __init__(self, device: ModbusDevice, link: Link) -> None:
         self._device, self._link = device, link
-        self._pieces = [pieces(reading) for reading in device.readings]
+        self._decoders = [Decoder(reading) for reading in device.readings]
         self._apart: set[Piece] = set()  # where a request must begin
         self._refused: set[Piece] = set()  # illegal also when they are asked for alone
         self._silences: Counter[Piece] = Counter()  # tries in a row without an answer
@@ -67,7 +67,9 @@ class BlockReader:
         """
         answers = Answers()
         wanted = tuple(sorted(chosen))
-        blocks = sorted(self._plan(wanted), key=lambda block: max(self._silences[p] for p in block.pieces))
+        blocks = self._plan(wanted)
+        if self._silences:
+            blocks = sorted(blocks, key=lambda block: max(self._silences[p] for p in block.pieces))
         for at, block in enumerate(blocks):
             try:
                 self._read_block(block, answers)
@@ -83,7 +85,7 @@ class BlockReader:
         if wanted not in self._plans:
             device = self._device
             self._plans[wanted] = plan(
-                (piece for i in wanted for piece in self._pieces[i]),
+                (piece for i in wanted for piece in self._decoders[i].pieces),
                 apart=self._apart,
                 alone=self._refused | {piece for piece, n in self._silences.items() if n >= SILENT},
                 max_gap=device.max_gap,
@@ -95,9 +97,9 @@ class BlockReader:
         """A reading is read when all its pieces have come, whatever became of the rest."""
         for i in wanted:
             try:
-                answers.values[i] = sample_of(self._device.readings[i], answers.image)
+                answers.values[i] = self._decoders[i].sample(answers.held)
             except DecodeError as error:
-                reasons = [answers.reasons[piece] for piece in self._pieces[i] if piece in answers.reasons]
+                reasons = [answers.reasons[piece] for piece in self._decoders[i].pieces if piece in answers.reasons]
                 answers.failed[i] = reasons[0] if reasons else str(error)
 
     # --- one request ---------------------------------------------------------------------------
@@ -118,7 +120,9 @@ class BlockReader:
             return self._refuse(block, error, answers)
         self._came(block)
         self._heard(block, began, answers)
-        answers.image.add(block.table, block.first, registers)
+        for piece in block.pieces:
+            at = piece.first - block.first
+            answers.held[piece] = registers[at : at + piece.size]
         return True
 
     def _refuse(self, block: Block, error: ExceptionAnswer, answers: Answers) -> bool:
@@ -139,13 +143,13 @@ class BlockReader:
     def _heard(self, block: Block, began: float, answers: Answers) -> None:
         answers.alive = True
         self.round_trip_ms = (time.monotonic() - began) * 1000
-        for piece in block.pieces:
+        for piece in block.pieces if self._silences else ():
             if self._silences.pop(piece, 0) >= SILENT:
                 self._plans.clear()
 
     def _came(self, block: Block) -> None:
         """What answered need not be alone; unless that has helped against silence before."""
-        for piece in block.pieces[1:]:
+        for piece in block.pieces[1:] if self._strikes else ():
             self._strikes.pop(piece, None)  # it was read across just now
         first = block.pieces[0]
         if self._silences[first] >= SILENT:

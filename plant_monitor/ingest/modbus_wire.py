@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import socket
 import ssl
 import time
@@ -46,6 +47,8 @@ class Wire(ModbusTcpClient):
         framer = FramerType.RTU if self.rtu else FramerType.SOCKET
         super().__init__(device.host, port=device.port, framer=framer, retries=0, name=device.id)
         self._context = context
+        self._arrived = select.poll()
+        self._patience_s: float | None = None  # the socket's timeout
         self._deadline = 0.0
         self.received = b""  # since the last request
 
@@ -66,26 +69,37 @@ class Wire(ModbusTcpClient):
         except BaseException:
             sock.close()
             raise
-        self.socket = sock
+        self.socket, self._patience_s = sock, timeout_s
+        self._arrived.register(sock, select.POLLIN)
 
-    def begin(self, timeout_s: float) -> None:
-        """The next request has this long, from now, for all its bytes."""
-        self._deadline = time.monotonic() + timeout_s
+    def begin(self, timeout_s: float) -> float:
+        """The next request has this long, from now, for all its bytes; the ``time.monotonic()`` of now."""
+        now = time.monotonic()
+        self._deadline = now + timeout_s
         self.comm_params.timeout_connect = timeout_s  # what pymodbus looks at
         self.received = b""
+        self._wait_at_most(timeout_s)
+        return now
 
     def quiet(self) -> bool:
         """False where something came that nobody asked for, or the other end has hung up."""
         if self.socket is None:
             return False
-        try:
-            self.socket.setblocking(False)
+        if self._context is None:
+            return not self._arrived.poll(0)
+        try:  # what arrives under TLS need not be for us
+            self._wait_at_most(0.0)
             self.socket.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
             return False
         return False
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds != self._patience_s and self.socket is not None:
+            self.socket.settimeout(seconds)
+            self._patience_s = seconds
 
     def close(self) -> None:
         """Close the socket, if there is one."""
@@ -114,7 +128,6 @@ class Wire(ModbusTcpClient):
         if self.socket is None:
             raise ClosedByPeer("no connection")
         try:
-            self.socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
             self.socket.sendall(request)
         except (ConnectionError, ssl.SSLEOFError) as error:
             raise ClosedByPeer(str(error)) from error
@@ -122,13 +135,14 @@ class Wire(ModbusTcpClient):
 
     def recv(self, size: int | None) -> bytes:
         """What arrives next; empty when the request's time is over."""
-        left = self._deadline - time.monotonic()
         if self.socket is None:
             raise ClosedByPeer("no connection")
-        if left <= 0 or len(self.received) > LONGEST_ANSWER:
-            return b""
+        if self.received:  # what follows has the rest of the time
+            left = self._deadline - time.monotonic()
+            if left <= 0 or len(self.received) > LONGEST_ANSWER:
+                return b""
+            self._wait_at_most(left)
         try:
-            self.socket.settimeout(left)
             data = self.socket.recv(size or LONGEST_ANSWER)
         except TimeoutError:
             return b""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
-from plant_monitor.config.plant_file import load_plant
+from plant_monitor.config.plant_file import load_plant, parse_plant
 from plant_monitor.plant import ModbusDevice, TlsFiles
 from plant_monitor.register_maps import RegisterReading, StatusRegister, UnitCode
 
@@ -112,3 +113,17 @@ def test_a_serial_line_behind_a_converter(tmp_path: Path) -> None:
     )
     assert (device.host, device.port, device.framing, device.tls) == ("fe80::1", 4001, "rtu", None)
     assert (device.min_delay_ms, device.max_block, device.max_gap) == (50, 20, 0)
+
+
+def test_the_examples_of_the_page_are_right() -> None:
+    """Every YAML block of the page that is a Modbus device loads."""
+    outfall = "role: process, parameters: {flow: {interval: 1m}, volume: {}, ph: {interval: 1m}}"
+    plant = PLANT[: PLANT.index("points:")] + "points:\n"
+    plant += "".join(f"  - {{id: {point}, {outfall}}}\n" for point in ("a-outfall", "b-outfall"))
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n((?:devices|templates):.*?)```", page, re.DOTALL)
+    blocks = [block for block in blocks if "protocol: modbus-tcp" in block]
+    assert len(blocks) == 2
+    for block in blocks:
+        found = parse_plant(plant + block, "docs", {}, secrets=False).devices
+        assert all(isinstance(device, ModbusDevice) for device in found)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plant_monitor.ingest.blocks import Block, check_spans, plan
-from plant_monitor.ingest.registers import FORMATS, Piece, pieces
+from plant_monitor.ingest.registers import FORMATS
+from plant_monitor.ingest.samples import Piece, pieces
 from plant_monitor.register_maps import RegisterFraction, RegisterReading, StatusRegister, UnitCode
 
 

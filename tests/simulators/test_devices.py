@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
+from register_image import Image
 from servers import free_port, listening, wait_until
 from small_field import at, example, field_from, plant_of
 
 from plant_monitor.clock import ManualClock
 from plant_monitor.errors import ConfigError, SourceError
 from plant_monitor.ingest.blocks import plan
-from plant_monitor.ingest.registers import Image, pieces, sample_of
+from plant_monitor.ingest.samples import pieces
 from plant_monitor.plant import ModbusDevice, Plant
 from simulators.devices import Gateway, gateways_of
 from simulators.faults import load_scenario
@@ -94,7 +95,7 @@ def read(client: ModbusTcpClient, device: ModbusDevice) -> dict[tuple[str, str],
         answer = ask(block.first, count=block.count, device_id=device.unit_id)
         assert not answer.isError(), answer
         image.add(block.table, block.first, answer.registers)
-    return {(r.point, r.parameter): sample_of(r, image).value for r in device.readings}
+    return {(r.point, r.parameter): image.sample(r).value for r in device.readings}
 
 
 def test_every_register_of_the_plant_shows_the_field(loop: Loop) -> None:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 from pymodbus.client import ModbusTcpClient
+from register_image import value_of
 
 from plant_monitor.clock import ManualClock
-from plant_monitor.ingest.registers import value_of
 from plant_monitor.plant import ModbusDevice
 from plant_monitor.register_maps import RegisterReading
 from simulators.rows import RowServer

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from register_image import value_of
 
-from plant_monitor.ingest.registers import FORMATS, ORDERS, decode, span, value_of
+from plant_monitor.ingest.registers import FORMATS, ORDERS, decode
+from plant_monitor.ingest.samples import span
 from plant_monitor.register_maps import RegisterFraction, RegisterReading
 from simulators.registers import encode, shown, words_of
 
