@@ -20,17 +20,20 @@ class ReadingsDigest:
     count: int
 
 
-def readings_digest(by_point: Mapping[str, Mapping[str, Readings]]) -> ReadingsDigest:
-    """Of point -> parameter -> readings sorted by time.
+def readings_digest(by_point: Mapping[str, Mapping[str, Readings]], start_ms: int, end_ms: int) -> ReadingsDigest:
+    """Of point -> parameter -> readings sorted by time, for a bill of ``[start_ms, end_ms)``.
 
-    Only what can decide a figure counts: of an invalid reading its time alone, of a totaliser the valid
-    readings alone. So the same readings from a file, the journal or InfluxDB have the same digest.
+    Only what can decide a figure counts: the readings of the period and one neighbour on each side; of an
+    invalid reading its time alone, of a totaliser the valid readings alone. So the same readings from a file,
+    the journal or InfluxDB have the same digest, whatever else stands there.
     """
     digest, count = hashlib.sha256(), 0
     for point, parameter in sorted((p, q) for p, of_point in by_point.items() for q in of_point):
         readings = by_point[point][parameter]
         if parameter == VOLUME:
             readings = readings.take(readings.valid)
+        first, end = np.searchsorted(readings.time, [start_ms, end_ms])
+        readings = readings.take(np.arange(max(first - 1, 0), min(end + 1, len(readings))))
         valid = np.asarray(readings.valid)
         count += len(readings)
         digest.update(f"{point}\n{parameter}\n{len(readings)}\n".encode())

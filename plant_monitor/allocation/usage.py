@@ -79,7 +79,7 @@ def measure(plant: Plant, readings: Readings, period: Period, parameters: Sequen
         outfalls,
         measured_volume(plant, inlet, by_point.get(inlet.id, {}), start, end) if inlet else None,
         {p: member_loads(plant, by_point, curves, outfalls, p) for p in parameters},
-        readings_digest(by_point),
+        readings_digest(by_point, start, end),
     )
 
 
