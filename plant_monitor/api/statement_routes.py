@@ -94,7 +94,7 @@ def statement_routes(services: ApiServices) -> APIRouter:
         """How a member's total came about: from cost item to share to litres to registers to readings."""
         statement = found(number, viewer)
         whose = _whose(viewer, member)
-        lines = settlement.explained(services.plant, services.source, settlement.shown(statement, zone), whose)
+        lines = settlement.explained(services.plant, services.judged(), settlement.shown(statement, zone), whose)
         return {"zh": [line.zh for line in lines], "en": [line.en for line in lines]}
 
     @router.get("/statements/{number}", response_model=StatementView)
