@@ -191,7 +191,9 @@ def make_world(
     }
     shown = evaluation_instead or evaluation
     services.setdefault("act", AlertDesk(ledger, {}, plant, clock).act)
-    app = create_app(ApiServices(plant, source or readings, evaluation.judged, ledger, shown, clock=clock, **services))
+    asked = source or readings
+    judged = Evaluations(plant, asked, None, ledger.annotations, clock).judged
+    app = create_app(ApiServices(plant, asked, judged, ledger, shown, clock=clock, **services))
     world.client = TestClient(app, raise_server_exceptions=False)
     return world
 
