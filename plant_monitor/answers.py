@@ -1,22 +1,38 @@
-"""Evaluations on demand: what API and screens ask for, computed from the source and remembered while it is true."""
+"""Answers on demand: what API and screens ask for, computed from the source and remembered while it is true."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
+
+import numpy as np
 
 from plant_monitor import monitor
 from plant_monitor.annotations import AnnotatedSource, Annotations, touched_by
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
-from plant_monitor.plant import Plant
-from plant_monitor.readings import ReadingSource, Touched
-from plant_monitor.windows import local_day
+from plant_monitor.compliance.forecast import DAYS_USED
+from plant_monitor.compliance.headroom import daily_headroom, inflow_points
+from plant_monitor.compliance.means import PointVolume
+from plant_monitor.compliance.standing import (
+    Outlook,
+    daily_inflow,
+    forecast_rows,
+    standing,
+    standing_series,
+    standing_since_ms,
+)
+from plant_monitor.holds import flow_curve
+from plant_monitor.plant import FLOW, VOLUME, Plant
+from plant_monitor.readings import FloatArray, ReadingSource, Touched
+from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, local_windows
 
 REMEMBERED = 16  # evaluations
+DAYS_AT_ONCE = 28  # whose flows are in memory
 
 
 class TouchLog(Protocol):
@@ -93,3 +109,78 @@ class Evaluations:
         _, touched = self._touches.touched(known.token)
         days = monitor.affected_days(self._plant, self.judged(), [*touched, *said])
         return not any(first <= day <= last for day in days)
+
+
+class Outlooks:
+    """Outlooks at any instant. The inflow of days that are over is remembered until anything in them changes.
+
+    ``judged()`` the readings under their annotations · ``touches`` tells which came; without it (the source is
+    elsewhere, as InfluxDB) all is read again each hour · ``annotations`` what is laid over them; None: never another.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        judged: Callable[[], ReadingSource],
+        touches: TouchLog | None,
+        annotations: Annotations | None,
+    ) -> None:
+        self._plant, self._judged, self._touches, self._annotations = plant, judged, touches, annotations
+        self._lock = threading.Lock()
+        self._token = self._row = 0
+        self._read_ms: int | None = None
+        self._days: dict[date, float] = {}  # m³; NaN = unknown
+
+    def __call__(self, now_ms: int) -> Outlook:
+        """How things stand at the end of the last whole hour before ``now_ms``."""
+        plant, today = self._plant, local_day(now_ms, self._plant.zone)
+        begin_ms = day_start_ms(today, plant.zone)
+        hour_ms = begin_ms + (now_ms - begin_ms) // HOUR_MS * HOUR_MS
+        since_ms = standing_since_ms(plant, hour_ms)
+        with self._lock:
+            inflow = self._inflow_before(today, hour_ms)
+        readings = monitor.readings_around(plant, self._judged(), since_ms, hour_ms, chosen=standing_series(plant))
+        known = int(np.isfinite(inflow).sum())
+        return Outlook(hour_ms, standing(plant, readings, hour_ms), forecast_rows(plant, inflow, today), known)
+
+    def _inflow_before(self, today: date, hour_ms: int) -> FloatArray:
+        """(T,) of the days from the first reading on, a year of them at most, up to yesterday."""
+        touched = self._touched(hour_ms)
+        source = self._judged()
+        for day in monitor.affected_days(self._plant, source, touched):
+            self._days.pop(day, None)
+        extent = monitor.days_with_readings(self._plant, source)
+        first = today if extent is None else max(extent[0], today - timedelta(days=DAYS_USED))
+        days = monitor.days_between(first, today - timedelta(days=1))
+        missing = [day for day in days if day not in self._days]
+        for run_first, run_last in monitor.runs_of_days(missing):
+            for start in monitor.days_between(run_first, run_last)[::DAYS_AT_ONCE]:
+                self._read(source, start, min(run_last, start + timedelta(days=DAYS_AT_ONCE - 1)))
+        self._days = {day: self._days[day] for day in days}
+        return np.array([self._days[day] for day in days])
+
+    def _touched(self, hour_ms: int) -> list[Touched]:
+        """What came, changed or was said since the last time."""
+        touched: list[Touched] = []
+        if self._touches is not None:
+            self._token, touched = self._touches.touched(self._token)
+        elif self._read_ms != hour_ms:
+            self._days.clear()
+        self._read_ms = hour_ms
+        if self._annotations is not None:
+            self._row, said = self._annotations.changed(self._row)
+            touched = [*touched, *touched_by(self._plant, said)]
+        return touched
+
+    def _read(self, source: ReadingSource, first: date, last: date) -> None:
+        plant, windows = self._plant, local_windows(first, last, self._plant.zone)
+        points = inflow_points(plant)
+        ids = {p.id for p in points}
+        chosen = {i for i, s in enumerate(plant.series) if s.point in ids and s.parameter in (FLOW, VOLUME)}
+        found = monitor.readings_around(plant, source, windows.start_ms, windows.end_ms, chosen=chosen).by_time()
+        volumes = {}
+        for point in points:
+            own = {s.parameter: found.of_series(plant.series_index[point.id, s.parameter]) for s in point.series}
+            volumes[point.id] = PointVolume(flow_curve(point, plant, own, windows.hour_edges), windows)
+        inflow = daily_inflow(daily_headroom(plant, volumes, windows))
+        self._days.update(zip(windows.days, inflow.tolist(), strict=True))

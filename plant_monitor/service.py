@@ -21,7 +21,7 @@ from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Message
 from plant_monitor.annotations import AnnotatedSource, Annotation
-from plant_monitor.answers import Evaluations
+from plant_monitor.answers import Evaluations, Outlooks
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock, ClockStep
 from plant_monitor.errors import InputError
@@ -152,6 +152,7 @@ class Service:
         self.journal: Journal
         self.source: ReadingSource
         self.evaluations: Evaluations
+        self.outlooks: Outlooks
         self.ledger: Ledger
         self.intake: Intake
         self.desk: AlertDesk
@@ -242,6 +243,7 @@ class Service:
             self.source = undo.enter_context(DataFolder(self.settings.data).source(self.plant))
             touches = None
         self.evaluations = Evaluations(self.plant, self.source, touches, self.ledger.annotations, self.clock)
+        self.outlooks = Outlooks(self.plant, self.evaluations.judged, touches, self.ledger.annotations)
 
     def _keep_step(self, step: ClockStep) -> None:
         self.ledger.audit.add(step.at_ms, "host", "clock set", "clock", {"by_ms": step.by_ms})
@@ -263,6 +265,7 @@ class Service:
             ledger=self.ledger,
             judged=self.evaluations.judged,
             evaluation=self.evaluations,
+            outlook=self.outlooks,
             health=self.health,
             act=self.desk.act,
             clock=self.clock,

@@ -1,4 +1,4 @@
-"""``/compliance/daily``, ``/compliance/hourly``, ``/exceedances``, ``/headroom``: the tables of an evaluation."""
+"""``/compliance/daily``, ``/compliance/hourly``, ``/exceedances``, ``/headroom``: what an evaluation says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ from plant_monitor.api.ranges import (
     read_instant,
     read_range,
 )
-from plant_monitor.api.schemas import DayView, ExceedanceView, HeadroomView, HourView, Page, VerdictChangeView
+from plant_monitor.api.schemas import (
+    DayView,
+    ExceedanceView,
+    HeadroomNowView,
+    HeadroomView,
+    HourView,
+    Page,
+    VerdictChangeView,
+)
 from plant_monitor.api.services import ApiServices
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import (
@@ -117,6 +125,22 @@ def compliance_routes(services: ApiServices) -> APIRouter:
     def get_headroom(query: Annotated[TableQuery, Query()]) -> Any:
         """Inflow, capacity and what is left of it, by day."""
         return _answer(services, _HEADROOM, query, MAX_DAYS, lambda table: np.ones(len(table), dtype=bool))
+
+    @router.get("/headroom/now", response_model=HeadroomNowView)
+    def get_headroom_now(viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
+        """What is left of capacity, design loads and quotas now, and a forecast of the inflow of seven days.
+
+        A member sees the plant and itself.
+        """
+        outlook = services.outlook(services.clock.now_ms())
+        shown = {"", *(m.id for m in viewer.members)}
+        return {
+            "time": rfc3339(outlook.now_ms, services.plant.zone),
+            "items": [row for row in outlook.standing.rows() if row["member"] in shown],
+            "forecast": list(outlook.forecast.rows()),
+            "known_days": outlook.known_days,
+            "needed_days": outlook.needed_days,
+        }
 
     return router
 

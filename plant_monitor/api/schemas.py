@@ -223,6 +223,43 @@ class HeadroomView(BaseModel):
     valid_share: float | None
 
 
+class StandingView(BaseModel):
+    """How the plant (no member) or a member stands over one span of time."""
+
+    member: str = Field(description="empty: the plant")
+    quantity: str = Field(description="`volume`, or the parameter of a load")
+    unit: str = Field(description="m3 or kg")
+    span: str = Field(description="last_hour, last_24_h, today (so far), midnight (today, the rest as the last hour)")
+    start: str
+    end: str
+    amount: float | None
+    allowed: float | None = Field(description="by capacity, quota or design load of a day; an hour is a 24th of it")
+    headroom: float | None = Field(description="null where less than 75 % of the span is known")
+    used_share: float | None
+    valid_share: float
+
+
+class ForecastDayView(BaseModel):
+    """What a day's inflow may be."""
+
+    date: str
+    p10_m3: float = Field(description="the day stays below with a chance of 10 %")
+    p50_m3: float
+    p90_m3: float
+    capacity_m3: float
+    passing_chance: float = Field(description="of more than the capacity")
+
+
+class HeadroomNowView(BaseModel):
+    """What is left now, and what the next days may bring."""
+
+    time: str = Field(description="the end of the last whole hour: everything here is as it was then")
+    items: list[StandingView]
+    forecast: list[ForecastDayView] = Field(description="today and six days more; empty while too few days are known")
+    known_days: int = Field(description="days whose inflow is known, of the last 365")
+    needed_days: int = Field(description="known days without which there is no forecast")
+
+
 class LabView(BaseModel):
     """A row of lab.csv: a laboratory result against one limit on one day of its sample."""
 

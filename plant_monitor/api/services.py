@@ -16,6 +16,7 @@ from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.history import VerdictChange
 from plant_monitor.compliance.laboratory import LabResult
+from plant_monitor.compliance.standing import Outlook
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.settlement import Book
@@ -303,7 +304,8 @@ class ApiServices:
     """What the API answers from.
 
     ``source`` the readings as they came · ``judged()`` the same under the annotations that stand ·
-    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``health()`` has a ``status`` of
+    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``outlook(now_ms)`` what is left and what
+    the next days may bring · ``health()`` has a ``status`` of
     ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry`` metrics of the
     service itself, shown beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
     times as many at once · ``workbook(document)`` and ``member_pdf(document, member)`` make files of a
@@ -315,6 +317,7 @@ class ApiServices:
     judged: Callable[[], ReadingSource]
     ledger: ApiLedger
     evaluation: Callable[[date, date], Evaluation]
+    outlook: Callable[[int], Outlook]
     health: Callable[[], Mapping[str, Any]]
     act: Act
     clock: Clock = field(default_factory=SystemClock)

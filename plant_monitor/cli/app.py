@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import alerts, data, keys, operation, plant, results, statements
+from plant_monitor.cli import alerts, data, headroom, keys, operation, plant, results, statements
 from plant_monitor.cli import annotations as notes
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
@@ -44,6 +44,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "import": data.import_,
     "export": data.export,
     "evaluate": results.evaluate,
+    "headroom": headroom.headroom,
     "whatif": results.whatif,
     "explain": results.explain,
     "annotate": notes.annotate,

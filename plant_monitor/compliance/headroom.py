@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from plant_monitor.compliance.means import ENOUGH, PointVolume
-from plant_monitor.plant import Plant
+from plant_monitor.plant import Plant, Point
 from plant_monitor.readings import FloatArray, IntArray
 from plant_monitor.windows import Windows
 
@@ -32,15 +32,14 @@ def daily_headroom(plant: Plant, volumes: Mapping[str, PointVolume], windows: Wi
     time in which the *whole* inflow is known, over the day's length; below 0.75 headroom and used share
     stay unknown. ``volumes`` by point.
     """
-    sources = [plant.inlet] if plant.inlet is not None else [p.id for p in plant.outfalls]
-    parts = [volumes[point] for point in sources]
-    hourly = _sum_known([part.hourly for part in parts], windows.hour_day.size)
+    parts = [volumes[point.id] for point in inflow_points(plant)]
+    hourly = sum_known([part.hourly for part in parts], windows.hour_day.size)
     days = len(windows.days)
     known_hours = ~np.isnan(hourly)
     some = np.bincount(windows.hour_day, known_hours, days) > 0
     inflow = np.where(some, np.bincount(windows.hour_day, np.where(known_hours, hourly, 0.0), days), np.nan)
     lengths = np.diff(windows.day_edges)
-    share = np.bincount(windows.hour_day, _all_known_ms(parts, windows.hour_edges), days) / np.where(
+    share = np.bincount(windows.hour_day, all_known_ms(parts, windows.hour_edges), days) / np.where(
         lengths > 0, lengths, 1
     )
     capacity = float(plant.capacity_m3_d)
@@ -58,7 +57,12 @@ def daily_headroom(plant: Plant, volumes: Mapping[str, PointVolume], windows: Wi
     )
 
 
-def _sum_known(volumes: list[FloatArray], hours: int) -> FloatArray:
+def inflow_points(plant: Plant) -> tuple[Point, ...]:
+    """The points whose flow is the plant's inflow: the inlet, or else all outfalls."""
+    return plant.outfalls if plant.inlet is None else (plant.point_by_id[plant.inlet],)
+
+
+def sum_known(volumes: Sequence[FloatArray], hours: int) -> FloatArray:
     """(H,) the sum of what is known; NaN where nothing is."""
     total, some = np.zeros(hours), np.zeros(hours, dtype=bool)
     for volume in volumes:
@@ -68,7 +72,7 @@ def _sum_known(volumes: list[FloatArray], hours: int) -> FloatArray:
     return np.where(some, total, np.nan)
 
 
-def _all_known_ms(parts: list[PointVolume], hour_edges: IntArray) -> IntArray:
+def all_known_ms(parts: Sequence[PointVolume], hour_edges: IntArray) -> IntArray:
     """(H,) time in which every part is metered and known, all at once."""
     if not parts or not all(part.metered for part in parts):
         return np.zeros(hour_edges.size - 1, dtype=np.int64)

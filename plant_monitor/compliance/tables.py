@@ -25,6 +25,10 @@ EXCEEDANCE_COLUMNS = (
     "point", "parameter", "limit_set", "statistic", "start", "end", "windows", "peak", "limit", "peak_ratio",
 )  # fmt: skip
 HEADROOM_COLUMNS = ("date", "inflow_m3", "capacity_m3", "headroom_m3", "used_share", "peak_m3_h", "valid_share")
+STANDING_COLUMNS = (
+    "member", "quantity", "unit", "span", "start", "end", "amount", "allowed", "headroom", "used_share", "valid_share",
+)  # fmt: skip
+FORECAST_COLUMNS = ("date", "p10_m3", "p50_m3", "p90_m3", "capacity_m3", "passing_chance")
 REMOVAL_COLUMNS = (
     "parameter", "step", "period", "unit", "inlet_mean", "effluent_mean", "inlet_load_kg", "effluent_load_kg",
     "removal_by_concentration", "removal_by_load", "effective_days", "days",

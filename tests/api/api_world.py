@@ -22,7 +22,7 @@ from plant_monitor.alerts.messages import message
 from plant_monitor.allocation.documents import document
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, bill
-from plant_monitor.answers import Evaluations
+from plant_monitor.answers import Evaluations, Outlooks
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.clock import ManualClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -184,6 +184,7 @@ def make_world(
     world = World(plant, ledger, clock, None, keys, evaluation)  # type: ignore[arg-type]
     services: Mapping[str, Any] = {
         "health": lambda: world.health,
+        "outlook": Outlooks(plant, evaluation.judged, None, ledger.annotations),
         "requests_per_s": 1e6,
         "workbook": workbook,
         "member_pdf": render_pdf,

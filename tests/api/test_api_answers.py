@@ -112,6 +112,28 @@ def test_nothing_later_than_now_and_a_week_back_by_default(world: World) -> None
     assert hours[-1]["hour"] == "2026-10-04T00:00:00+08:00"  # the hour that runs
 
 
+# --- headroom now ---------------------------------------------------------------------------------
+
+
+def test_what_is_left_now_and_why_there_is_no_forecast_yet(world: World) -> None:
+    whole = world.get("operator", "/headroom/now").json()
+    assert whole["time"] == "2026-10-04T00:00:00+08:00"
+    assert (whole["forecast"], whole["known_days"], whole["needed_days"]) == ([], 3, 28)
+    rows = {(row["member"], row["quantity"], row["span"]): row for row in whole["items"]}
+    assert {member for member, _, _ in rows} == {"", "alpha", "beta"}
+    day = rows["", "volume", "last_24_h"]  # an inlet of 10 m3/h
+    assert (day["amount"], day["allowed"], day["headroom"], day["used_share"]) == pytest.approx((240, 1000, 760, 0.24))
+    quota = rows["alpha", "volume", "last_24_h"]
+    assert (quota["amount"], quota["allowed"], quota["headroom"]) == pytest.approx((480, 300, -180))
+    assert rows["", "cod_cr", "last_24_h"]["headroom"] is None  # one outfall measures no COD
+
+
+def test_a_member_sees_what_the_plant_and_itself_have_left(world: World) -> None:
+    whole = world.get("operator", "/headroom/now").json()
+    own = world.get("alpha", "/headroom/now").json()
+    assert own == {**whole, "items": [row for row in whole["items"] if row["member"] in ("", "alpha")]}
+
+
 # --- usage ----------------------------------------------------------------------------------------
 
 

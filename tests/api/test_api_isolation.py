@@ -33,6 +33,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/annotations"): ("/annotations", "/annotations?point=beta-outfall"),
     ("POST", "/annotations"): (None, None),
     ("POST", "/annotations/{number}/withdraw"): (None, None),
+    ("GET", "/headroom/now"): ("/headroom/now", None),
     ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
