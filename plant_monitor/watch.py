@@ -172,8 +172,9 @@ class Watch:
     def _run(self) -> None:
         due = self._clock.now_ms()
         while not self._clock.wait_until(due, self._stop):
+            began = self._clock.now_ms()
             try:
-                self.step(self._clock.now_ms())
+                self.step(began)
                 if self._error is not None:
                     log.info("evaluating again")
                     self._error = None
@@ -181,7 +182,7 @@ class Watch:
                 if self._error is None:
                     log.error("cannot evaluate for now", error=str(error), exc_info=not isinstance(error, StoreError))
                 self._error = f"{type(error).__name__}: {error}"
-            due = self._clock.now_ms() + self._every_ms
+            due = began + self._every_ms
 
     # --- evaluation ----------------------------------------------------------------------------
 
