@@ -9,6 +9,7 @@ from plant_monitor.ingest.last_readings import LastReadings, SeriesState
 from plant_monitor.store.journal import Journal
 from plant_monitor.store.results import HealthRow
 
+_WITH_ERROR = ("configuration", "watch", "forwarder", "results")  # parts whose error makes the service degraded
 _WELL = ("ok", "subscribed", "starting", "connecting")
 
 
@@ -23,8 +24,8 @@ class Part(Protocol):
 class Health:
     """Asks every part how it is.
 
-    ``parts`` by name, with ``intake``, ``watch``, ``alerts``, ``forwarder`` and ``results`` among them; None: not
-    configured. ``host`` tells of disk and clock.
+    ``parts`` by name, with ``configuration``, ``intake``, ``watch``, ``alerts``, ``forwarder`` and ``results``
+    among them; None: not configured. ``host`` tells of disk and clock.
     """
 
     def __init__(
@@ -48,7 +49,10 @@ class Health:
         host = self._host.health()
         troubled = (
             any(device["state"] not in _WELL or device["silent"] for device in devices)
-            or any(parts[name] is not None and parts[name]["error"] for name in ("watch", "forwarder", "results"))
+            or any(
+                parts[name] is not None and parts[name]["error"]
+                for name in ("configuration", "watch", "forwarder", "results")
+            )
             or bool(parts["alerts"]["failing"])
             or host["disk"]["state"] == "alarm"
             or host["clock"]["state"] != "ok"

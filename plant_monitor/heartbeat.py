@@ -46,8 +46,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; the outside hears nothing any more, systemd that this is meant."""
-        tell_systemd("STOPPING=1")
+        """End; the outside hears nothing any more."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(TIMEOUT_S + 1)

@@ -140,11 +140,29 @@ class Settings:
     show_alert: Callable[[Message], None] | None = None  # where ``console:`` messages go; None = stderr
 
 
+class Configuration:
+    """Which plant.yaml is in force, and why a newer one is not (design §6)."""
+
+    def __init__(self, digest: str, since_ms: int) -> None:
+        self._digest, self._since_ms = digest, since_ms
+        self._error: str | None = None
+
+    def refused(self, error: str) -> None:
+        """A newer one has mistakes: this one stays."""
+        self._error = error
+        log.error("plant.yaml was not taken; the one before stays in force", error=error)
+
+    def health(self) -> dict[str, Any]:
+        """What is in force, and the mistakes of what is not."""
+        return {"digest": self._digest, "since_ms": self._since_ms, "error": self._error}
+
+
 class Service:
     """One plant, running. ``start`` undoes what it began where a part fails to start."""
 
     def __init__(self, plant: Plant, settings: Settings, clock: Clock) -> None:
         self.plant, self.settings, self.clock = plant, settings, clock
+        self.configuration = Configuration(plant.digest, clock.now_ms())
         self._cleanups = ExitStack()
         self.sources: list[ModbusPoller | MqttReceiver] = []
         self._forwarder: Forwarder | None = None
@@ -192,6 +210,7 @@ class Service:
             last,
             host=self.host,
             parts={
+                "configuration": self.configuration,
                 "intake": self.intake,
                 "watch": self.watch,
                 "alerts": self.desk,

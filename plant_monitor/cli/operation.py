@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,8 @@ from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.demo.run import run_demo
 from plant_monitor.doctor import around, servers
-from plant_monitor.errors import ConfigError, InputError
+from plant_monitor.errors import ConfigError, InputError, PlantMonitorError
+from plant_monitor.heartbeat import tell_systemd
 from plant_monitor.plant import Plant
 from plant_monitor.service import DataFolder, Service, Settings, log_to
 from plant_monitor.store.influx import InfluxServer
@@ -37,19 +38,39 @@ def run(
     host: Annotated[str, typer.Option(help="Address of the API; anything but loopback must be wanted.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
 ) -> int:
-    """The service: devices, stations, verdicts, alerts, API. 运行监测服务。"""
+    """The service: devices, stations, verdicts, alerts, API; SIGHUP reads plant.yaml anew. 运行监测服务。"""
     plant = load_plant(plant_file)
     log_to(sys.stderr)
     service = Service(plant, Settings(data=data, host=host, port=port), SystemClock())
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: asked.put(number))
     service.start()
     try:
-        stop.wait()
+        while asked.get() == signal.SIGHUP:
+            service = _reloaded(service, plant_file)
     finally:
+        tell_systemd("STOPPING=1")
         service.stop()
     return 0
+
+
+def _reloaded(running: Service, plant_file: Path) -> Service:
+    """The service with plant.yaml as it is now; with mistakes in it, as it was before (design §6)."""
+    try:
+        plant = load_plant(plant_file)
+    except PlantMonitorError as error:
+        running.configuration.refused(str(error))
+        return running
+    running.stop()
+    try:
+        service = Service(plant, running.settings, running.clock)
+        service.start()
+    except PlantMonitorError as error:
+        service = Service(running.plant, running.settings, running.clock)
+        service.start()
+        service.configuration.refused(str(error))
+    return service
 
 
 def demo(
