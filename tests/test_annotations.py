@@ -190,10 +190,10 @@ def test_no_time_under_a_mark_is_valid_and_all_time_under_a_value_is(raw: Readin
         for quarter in range(40):
             moment = at(quarter / 4 + 0.1)  # between the instants at which anything can begin or end
             over = [a for a in mine if a.start_ms <= moment < a.end_ms]
-            standing = holds.take((holds.start <= moment) & (moment < holds.end) & holds.valid)
+            standing = holds.value[(holds.start <= moment) & (moment < holds.end) & holds.valid]
             by_value = [a for a in over if a in values and a.value is not None]
             if by_value:
-                assert standing.value.tolist() == [by_value[0].value]
+                assert standing.tolist() == [by_value[0].value]
             elif any(a.kind in MARKED for a in over) and not any(a.value is None for a in over if a in values):
-                assert standing.value.size == 0
+                assert standing.size == 0
     assert source.raw.read(FLOW, *EVER).mark.max(initial=0) < MADE, "what came is as it came"

@@ -17,6 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 from servers import require_server
 
+from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.cli import main
 from plant_monitor.config.plant_file import load_plant
@@ -79,7 +80,10 @@ class Plant:
         with DataFolder(self.data).source(plant) as source, DataFolder(self.data).ledger() as ledger:
             role = who if who == "operator" else "member"
             key = ledger.keys.add(role, member="" if role == who else who, label=who, now_ms=1)
-            services = ApiServices(plant, source, ledger, never, act=never, health=lambda: {"status": "ok"})
+            judged = AnnotatedSource(plant, source, ledger.annotations.standing())
+            services = ApiServices(
+                plant, source, lambda: judged, ledger, never, never, act=never, health=lambda: {"status": "ok"}
+            )
             headers = {"Authorization": f"Bearer {key.secret}"}
             answer = TestClient(create_app(services)).post(f"/api/v1{path}", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
