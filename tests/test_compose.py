@@ -53,5 +53,6 @@ def test_the_broker_keeps_what_it_took() -> None:
         "autosave_on_changes": "true",
         "autosave_interval": "1",
         "max_queued_messages": "0",
+        "max_inflight_messages": "1000",
     }
     assert wanted.items() <= settings.items()
