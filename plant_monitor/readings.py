@@ -148,6 +148,16 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """The time that a message without its own was given, kept until its acknowledgement is out."""
+
+    station: str
+    mid: int  # the packet id; another message has it once this one is acknowledged
+    stamp_ms: int
+    digest: bytes | None  # of topic and payload; None: this receipt is over
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something a person should know about a result; it never changes the result."""
 

@@ -202,7 +202,7 @@ class Service:
         self.host = HostWatch(folder.path, clock, self._keep_step)
         self.intake = Intake(self.journal, clock, stored=last.note)
         lines = Lines()
-        self.sources = [_source(device, plant, self.intake, clock, folder.path, lines) for device in plant.devices]
+        self.sources = [self._source(device, folder.path, lines) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
         heartbeat = Heartbeat(plant.notify.heartbeat, clock, alive=_dead_threads, storing=lambda: self.intake.storing)
         self.state = Health(
@@ -293,17 +293,15 @@ class Service:
         )
         return ApiServer(create_app(services), self.settings.host, self.settings.port)
 
+    def _source(self, device: ModbusDevice | MqttStation, folder: Path, lines: Lines) -> ModbusPoller | MqttReceiver:
+        if isinstance(device, ModbusDevice):
+            return ModbusPoller(device, self.plant, self.intake, self.clock, lines)
+        kept = self.journal.receipts(device.id)
+        return MqttReceiver(device, self.plant, self.intake, self.clock, folder=folder, receipts=kept)
+
     def health(self) -> dict[str, Any]:
         """The state of every part; ``status`` is ok, degraded or not storing."""
         return self.state.now(self.clock.now_ms())
-
-
-def _source(
-    device: ModbusDevice | MqttStation, plant: Plant, intake: Intake, clock: Clock, folder: Path, lines: Lines
-) -> ModbusPoller | MqttReceiver:
-    if isinstance(device, ModbusDevice):
-        return ModbusPoller(device, plant, intake, clock, lines)
-    return MqttReceiver(device, plant, intake, clock, folder=folder)
 
 
 def _dead_threads() -> str | None:

@@ -17,7 +17,7 @@ import structlog
 
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError, StoreUnavailable
-from plant_monitor.readings import Readings, Refused
+from plant_monitor.readings import Readings, Receipt, Refused
 
 log = structlog.get_logger()
 
@@ -52,7 +52,14 @@ class AppendCounts(Protocol):
 class ReadingJournal(Protocol):
     """The part of the journal that intake needs."""
 
-    def append(self, readings: Readings, refused: Sequence[Refused] = (), *, accepted_ms: int) -> AppendCounts:
+    def append(
+        self,
+        readings: Readings,
+        refused: Sequence[Refused] = (),
+        *,
+        accepted_ms: int,
+        receipts: Sequence[Receipt] = (),
+    ) -> AppendCounts:
         """Make all of it durable in one commit, or raise and keep nothing."""
         ...
 
@@ -61,6 +68,7 @@ class ReadingJournal(Protocol):
 class _Submission:
     readings: Readings
     refused: tuple[Refused, ...]
+    receipts: tuple[Receipt, ...]
     on_durable: OnDurable | None
     on_failed: OnFailed | None
 
@@ -123,6 +131,7 @@ class Intake:
         readings: Readings,
         refused: Sequence[Refused] = (),
         *,
+        receipts: Sequence[Receipt] = (),
         on_durable: OnDurable | None = None,
         on_failed: OnFailed | None = None,
     ) -> None:
@@ -130,7 +139,7 @@ class Intake:
 
         After :meth:`stop` nothing is taken: ``on_failed`` is called at once.
         """
-        submission = _Submission(readings, tuple(refused), on_durable, on_failed)
+        submission = _Submission(readings, tuple(refused), tuple(receipts), on_durable, on_failed)
         with self._changed:
             while self._queued_rows >= self._capacity and not self._stopping:
                 self._changed.wait()
@@ -236,12 +245,13 @@ class Intake:
 
     def _append(self, group: list[_Submission]) -> Exception | None:
         """One commit; the exception where it failed. Nothing a submission holds may end the thread."""
-        if not any(s.rows for s in group):
+        if not any(s.rows or s.receipts for s in group):
             return None  # nothing to store: only its turn was waited for
         try:
             readings = group[0].readings if len(group) == 1 else Readings.concat([s.readings for s in group])
             refused = [r for s in group for r in s.refused]
-            counts = self._journal.append(readings, refused, accepted_ms=self._clock.now_ms())
+            receipts = [r for s in group for r in s.receipts]
+            counts = self._journal.append(readings, refused, accepted_ms=self._clock.now_ms(), receipts=receipts)
         except Exception as error:  # noqa: BLE001 - the supervisor of all submissions: told to each, never swallowed
             self._failed(error)
             return error

@@ -13,6 +13,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ from plant_monitor.ingest.mqtt_session import (
     subscribe,
 )
 from plant_monitor.plant import MqttStation, Plant
-from plant_monitor.readings import Readings, Refused
+from plant_monitor.readings import Readings, Receipt, Refused
 
 log = structlog.get_logger()
 
@@ -58,11 +59,14 @@ class _Delivery:
     topic: str
     payload: bytes
     arrival_ms: int
+    receipt: Receipt | None  # of a message that may have no time of its own, if it can come again
+    over: Sequence[Receipt]  # what its commit deletes
 
     def durable(self) -> None:
         self.receiver._acknowledge(self)
 
     def failed(self, error: Exception) -> None:
+        self.receiver._not_deleted(self.over)
         if isinstance(error, StoreError):
             self.receiver._commit_failed(self, error)
         else:
@@ -77,6 +81,7 @@ class MqttReceiver:
     keepalive_s    after one and a half of these without a sign of life the connection counts as lost
     back_off_s     first and longest pause between attempts to connect, seconds of the host
     folder         where it keeps what must outlive the process (births of Sparkplug); None: nowhere
+    receipts       what the journal kept of messages without a time that may come again
 
     Raises
     ------
@@ -93,12 +98,14 @@ class MqttReceiver:
         keepalive_s: int = 30,
         back_off_s: tuple[float, float] = (1.0, 30.0),
         folder: Path | None = None,
+        receipts: Sequence[Receipt] = (),
     ) -> None:
         self.station = station
         self._intake, self._clock = intake, clock
         self._keepalive_s, self._back_off_s = keepalive_s, back_off_s
         self._decoder = decoder_of(station, plant, folder)
-        self._arrivals = Arrivals()
+        self._arrivals = Arrivals(station.id, receipts)
+        self._sending: list[Receipt] = []  # their acknowledgements may not have left the process
         self._client = self._make_client(client_id_of(station, plant.id))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -192,6 +199,7 @@ class MqttReceiver:
         """Serve one connection until it is lost, given up, or the service stops."""
         while self._client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._set_aside()
+            self._settle()
             if self._broken:
                 self._hang_up()
             if self._stop.is_set():
@@ -224,6 +232,13 @@ class MqttReceiver:
                 on_failed=partial(self._commit_failed, delivery),
             )
 
+    def _settle(self) -> None:
+        """Receipts whose acknowledgements are with the system's socket: a kill loses these no more."""
+        with self._lock:
+            if self._sending and not self._client.want_write():
+                self._arrivals.settled(self._sending)
+                self._sending = []
+
     def _hang_up(self) -> None:
         """Drop the connection without DISCONNECT; the next ``loop`` finds it lost."""
         sock = self._client.socket()
@@ -252,7 +267,8 @@ class MqttReceiver:
     def _session_lost(self) -> None:
         """The broker knows nothing of us: messages, and the packet ids of those under way, are gone."""
         self._decoder.session_lost()
-        self._arrivals.forget()
+        with self._lock:
+            self._arrivals.forget()
         if self._counts["connects"] > 1:
             self._counts["sessions_lost"] += 1
             log.warning("the broker had lost the session, and what it kept for us", station=self.station.id)
@@ -292,6 +308,8 @@ class MqttReceiver:
             self._connection += 1
             self._broken = False
             self._open = 0
+            self._sending = []
+            self._arrivals.reconnected()
 
     def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
         now, payload = self._clock.now_ms(), bytes(message.payload)
@@ -302,10 +320,12 @@ class MqttReceiver:
             self._counts["messages"] += 1
             self._last_message_ms = now
             self._open += 1
-            arrival = now
-            if self._decoder.host_stamped:
-                arrival = self._arrivals.of(now, message.mid, topic, payload, repeated=message.dup)
-            delivery = _Delivery(self, self._connection, message.mid, message.qos, topic, payload, arrival)
+            arrival, receipt, over = now, None, []
+            if self._decoder.host_stamped and not message.retain:
+                given = self._arrivals.of(now, message.mid, topic, payload, repeated=message.dup)
+                arrival, receipt, over = given.stamp_ms, given if given.mid else None, self._arrivals.over()
+            number, mid, qos = self._connection, message.mid, message.qos
+            delivery = _Delivery(self, number, mid, qos, topic, payload, arrival, receipt, over)
         if message.retain:
             # Handed out at subscription: what was said once, not what is measured now.
             self._counts["retained"] += 1
@@ -317,7 +337,13 @@ class MqttReceiver:
         with self._lock:
             self._counts["readings"] += len(decoded.readings)
             self._counts["refused"] += len(decoded.refused)
-        self._intake.submit(decoded.readings, decoded.refused, on_durable=delivery.durable, on_failed=delivery.failed)
+        self._intake.submit(
+            decoded.readings,
+            decoded.refused,
+            receipts=[*over, receipt] if receipt else over,
+            on_durable=delivery.durable,
+            on_failed=delivery.failed,
+        )
         for to, request in self._decoder.outgoing():
             client.publish(to, request, qos=0)
 
@@ -341,6 +367,12 @@ class MqttReceiver:
             self._client.ack(delivery.mid, delivery.qos)
             self._open -= 1
             self._counts["acknowledged"] += 1
+            if delivery.receipt is not None:
+                self._sending.append(delivery.receipt)
+
+    def _not_deleted(self, over: Sequence[Receipt]) -> None:
+        with self._lock:
+            self._arrivals.not_deleted(over)
 
     def _commit_failed(self, delivery: _Delivery, error: Exception) -> None:
         """Acknowledge nothing more on this connection; the network thread closes it."""

@@ -1,4 +1,4 @@
-"""What is kept beside the readings: what was refused, and what was replaced."""
+"""What is kept beside the readings: what was refused, what was replaced, and what was not yet acknowledged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plant_monitor.readings import IntArray, Readings, Refused
+from plant_monitor.readings import IntArray, Readings, Receipt, Refused
 from plant_monitor.store.rows import hot_rows
 
 
@@ -77,6 +77,24 @@ def superseded(connection: sqlite3.Connection, index: Mapping[int, int], limit: 
         (after_id, limit),
     )
     return [Superseded(n, index[s], t, number(v), *rest) for n, s, t, v, *rest in found]
+
+
+def keep_receipts(connection: sqlite3.Connection, receipts: Sequence[Receipt]) -> None:
+    """Keep receipts, and delete those that are over."""
+    connection.executemany(
+        "DELETE FROM receipts WHERE station=? AND mid=? AND stamp_ms=?",
+        [(r.station, r.mid, r.stamp_ms) for r in receipts if r.digest is None],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO receipts VALUES (?,?,?,?)",
+        [(r.station, r.mid, r.stamp_ms, r.digest) for r in receipts if r.digest is not None],
+    )
+
+
+def receipts(connection: sqlite3.Connection, station: str) -> list[Receipt]:
+    """Those of a station."""
+    found = connection.execute("SELECT station, mid, stamp_ms, digest FROM receipts WHERE station=?", (station,))
+    return [Receipt(*row) for row in found]
 
 
 def number(value: float | None) -> float:

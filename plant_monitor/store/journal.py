@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from plant_monitor.errors import StoreError
-from plant_monitor.readings import BoolArray, Dropped, IntArray, Readings, Refused, Touched
+from plant_monitor.readings import BoolArray, Dropped, IntArray, Readings, Receipt, Refused, Touched
 from plant_monitor.store import aside, lookup, outbox, retention, rows, schema
 from plant_monitor.store.aside import Quarantined, Superseded
 from plant_monitor.store.counts import Counts, counted
@@ -99,12 +99,18 @@ class Journal:
     # -- writing ---------------------------------------------------------------------------------
 
     def append(
-        self, readings: Readings, refused: Sequence[Refused] = (), *, accepted_ms: int, priority: int = LIVE
+        self,
+        readings: Readings,
+        refused: Sequence[Refused] = (),
+        *,
+        accepted_ms: int,
+        priority: int = LIVE,
+        receipts: Sequence[Receipt] = (),
     ) -> Appended:
         """Make readings, and what was refused beside them, durable in one transaction.
 
         ``readings`` in order of acceptance, any times, series of the plant · ``accepted_ms`` now ·
-        ``priority`` of the forwarding: LIVE or BACKFILL.
+        ``priority`` of the forwarding: LIVE or BACKFILL · ``receipts`` to keep, or to delete.
 
         Raises
         ------
@@ -113,6 +119,7 @@ class Journal:
         with self._db.writing(committed=self._touches.publish) as connection:
             done = self._take(connection, readings, accepted_ms, priority)
             aside.quarantine(connection, refused)
+            aside.keep_receipts(connection, receipts)
         return Appended(done.new, done.identical, done.superseding, len(refused))
 
     def _take(self, connection: sqlite3.Connection, readings: Readings, accepted_ms: int, priority: int) -> Resolution:
@@ -251,6 +258,11 @@ class Journal:
             done = self._take(connection, readings, accepted_ms, BACKFILL)
             aside.release(connection, ids, accepted_ms)
         return Appended(done.new, done.identical, done.superseding, 0)
+
+    def receipts(self, station: str) -> list[Receipt]:
+        """Of messages that may come again with the packet id they had; only where the journal is written."""
+        with self._db.reading() as connection:
+            return aside.receipts(connection, station)
 
     def superseded(self, limit: int = 100, *, after_id: int = 0) -> list[Superseded]:
         """Readings that others replaced, in the order in which that happened."""

@@ -7,7 +7,7 @@ import sqlite3
 from plant_monitor.errors import StoreError
 
 APPLICATION_ID = 0x504C4E54  # "PLNT": the file says that it is a journal
-VERSION = 2
+VERSION = 3
 
 # ``value`` has no type on purpose: a REAL column would store -0.0 as 0.0, and a repeat would differ.
 # NULL stands for NaN, which SQLite cannot store. Days are those of UTC (time // 86,400,000): they only
@@ -44,6 +44,9 @@ CREATE TABLE plants (digest TEXT PRIMARY KEY, accepted_ms INTEGER NOT NULL, text
 _ADDED = """
 CREATE TABLE IF NOT EXISTS dropped (
   before_ms INTEGER PRIMARY KEY, readings INTEGER NOT NULL, superseded INTEGER NOT NULL, dropped_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS receipts (
+  station TEXT NOT NULL, mid INTEGER NOT NULL, stamp_ms INTEGER NOT NULL, digest BLOB NOT NULL,
+  PRIMARY KEY (station, mid)) WITHOUT ROWID;
 """
 
 

@@ -7,6 +7,8 @@ no Modbus value is stored that the device did not serve, none twice; a restart r
 import json
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -165,3 +167,67 @@ def test_killed_at_random_instants_under_load(
     assert set(numbers) <= served, "nothing that the device did not serve"
     assert len(set(numbers)) == len(numbers), "nothing twice"
     assert len(set(times)) == len(times)
+
+
+# Ends the service between the commit of a message without a time and its acknowledgement, or just before the commit.
+DYING = """
+import os, signal, sys
+from plant_monitor.cli import main
+from plant_monitor.store.journal import Journal
+
+append = Journal.append
+
+def dying(self, *rows, **how):
+    if sys.argv[1] == "after":
+        append(self, *rows, **how)
+    if how["receipts"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Journal.append = dying
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_message_without_a_time_is_stored_once_when_its_acknowledgement_is_lost_by_a_kill(
+    mosquitto: Mosquitto, tmp_path: Path, version: str
+) -> None:
+    text = PLANT.replace("BROKER", str(mosquitto.port))
+    head, _, station = text.partition("  - id: plc")
+    station = station[station.index("  - id: station") :]
+    mapping = f"    version: '{version}'\n    payload:\n      values: [{{path: cod, parameter: cod_cr}}]\n"
+    plant_file, data, port = tmp_path / "plant.yaml", tmp_path / "data", free_port()
+    plant_file.write_text(head + station + mapping, encoding="utf-8")
+    plant = load_plant(plant_file)
+    series = [(s.point, s.parameter) for s in plant.series].index(("basin", "cod_cr"))
+    log = tmp_path / "service.log"
+
+    def subscribed(times: int) -> bool:
+        return log.exists() and log.read_text().count("receiving") >= times
+
+    client = Client(CallbackAPIVersion.VERSION2, client_id="field")
+    client.connect(mosquitto.host, mosquitto.port)
+    client.loop_start()
+
+    def publish(count: int) -> None:
+        for _ in range(count):  # each in the same words
+            client.publish("plants/killed/basin/readings", '{"cod": 300.5}', qos=1).wait_for_publish(20)
+
+    with service(plant_file, data, port):
+        wait_until(lambda: subscribed(1), 30, "it has subscribed")
+    command = ["run", str(plant_file), "--data", str(data), "--port", str(port)]
+    for instant, count in (("before", 3), ("after", 0), ("after", 2)):
+        with subprocess.Popen([sys.executable, "-c", DYING, instant, *command], stderr=subprocess.DEVNULL) as dying:
+            publish(count)
+            assert dying.wait(60) == -signal.SIGKILL
+    left = len(stored(data, plant, series)[0])
+    assert left >= 1, "a commit stood"
+    with service(plant_file, data, port):
+        wait_until(lambda: subscribed(2), 30, "it has subscribed again")
+        publish(1)
+        wait_until(lambda: len(stored(data, plant, series)[0]) >= 6, 30, "all have come")
+        publish(1)
+        wait_until(lambda: len(stored(data, plant, series)[0]) >= 7, 30, "the last one has come")
+    client.disconnect()
+    client.loop_stop()
+    assert stored(data, plant, series)[1] == [300.5] * 7, "0 lost, 0 doubled"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from field_parts import HOUR, MIDNIGHT, SECOND, journal_of, plant_of, rows, series, soon
@@ -41,14 +42,14 @@ class Store:
         self.stumble: Callable[[Readings], bool] = lambda readings: False
         self.entered = threading.Semaphore(0)
 
-    def append(self, readings: Readings, refused: Sequence[Refused] = (), *, accepted_ms: int) -> AppendCounts:
+    def append(self, readings: Readings, refused: Sequence[Refused] = (), **how: Any) -> AppendCounts:
         self.entered.release()
         assert self.open.wait(30)
         if self.full:
             raise StoreUnavailable("disk full")
         if self.stumble(readings):
             raise TypeError("a mistake of the program")
-        return self.journal.append(readings, refused, accepted_ms=accepted_ms)
+        return self.journal.append(readings, refused, **how)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,13 +35,13 @@ class Gate:
     full: bool = False
     batches: list[int] = field(default_factory=list)  # readings of each commit tried
 
-    def append(self, readings: Readings, refused: Sequence[Refused] = (), *, accepted_ms: int) -> AppendCounts:
+    def append(self, readings: Readings, refused: Sequence[Refused] = (), **how: Any) -> AppendCounts:
         self.entered.release()
         assert self.held.wait(30)
         self.batches.append(len(readings))
         if self.full:
             raise StoreUnavailable("disk full")
-        return self.journal.append(readings, refused, accepted_ms=accepted_ms)
+        return self.journal.append(readings, refused, **how)
 
 
 @pytest.fixture

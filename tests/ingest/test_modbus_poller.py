@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from field_parts import (
@@ -443,10 +444,10 @@ class DiskFull:
     def __init__(self, journal: Journal) -> None:
         self.journal, self.full = journal, False
 
-    def append(self, readings: Readings, refused: tuple[Refused, ...] = (), *, accepted_ms: int) -> AppendCounts:
+    def append(self, readings: Readings, refused: tuple[Refused, ...] = (), **how: Any) -> AppendCounts:
         if self.full:
             raise StoreUnavailable("disk full")
-        return self.journal.append(readings, refused, accepted_ms=accepted_ms)
+        return self.journal.append(readings, refused, **how)
 
 
 def test_polls_count_as_missed_while_nothing_can_be_stored(tmp_path: Path) -> None:

@@ -203,12 +203,14 @@ def test_a_file_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
     filled(path, hourly(5)).close()
     with closing(sqlite3.connect(path)) as older:
         older.execute("DROP TABLE dropped")
+        older.execute("DROP TABLE receipts")
         older.execute("PRAGMA user_version=1")
     reader = open_journal(path, SERIES, read_only=True)
     assert (reader.kept_from_ms(), reader.counts().dropped) == (None, Dropped())
     reader.close()
     journal = open_journal(path, SERIES)
     assert journal.drop(T0 + 3 * DAY_MS, NOW_MS).readings > 0
+    assert journal.receipts("station") == []
     journal.close()
     with closing(sqlite3.connect(path)) as newer:
         assert newer.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
