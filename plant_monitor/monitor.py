@@ -10,6 +10,7 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from plant_monitor.alerts.analysis import Case, Exceeded, MonthSpan, Row, analysis
@@ -21,6 +22,7 @@ from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.evaluate import Evaluation, PointResult, Span, evaluate, evaluate_point
+from plant_monitor.compliance.evidence import evidence_table
 from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
 from plant_monitor.compliance.scenario import Scenario, changed
@@ -96,13 +98,15 @@ def evaluate_days(
 
 
 def evaluate_point_days(plant: Plant, source: ReadingSource, point: Point, span: Span) -> PointResult:
-    """One point over the days of ``span``, with nothing read but its own readings; rates are counted too."""
+    """One point over the days of ``span``, reading nothing but its own; with rates, and the table ``evidence``."""
     chosen = {s.parameter: plant.series_index[point.id, s.parameter] for s in point.series}
     windows, readings = span.windows, Readings.empty()
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms, chosen=chosen.values()).by_time()
     own = {parameter: readings.of_series(index) for parameter, index in chosen.items()}
-    return evaluate_point(plant, point, own, span, rates=True)
+    result = evaluate_point(plant, point, own, span, rates=True)
+    evidence = evidence_table(plant, point, own, windows, result.tables["daily"])
+    return replace(result, tables={**result.tables, "evidence": evidence})
 
 
 def laboratory(plant: Plant, source: ReadingSource, results: Iterable[LabResult]) -> Table:

@@ -46,6 +46,10 @@ LAB_COLUMNS = (
     "statistic", "lower", "upper", "ratio", "verdict", "limit_verified", "online_mean", "online_valid_share",
     "difference", "difference_share", "tolerance", "tolerance_mark", "agrees", "method", "laboratory", "who",
 )  # fmt: skip
+EVIDENCE_COLUMNS = (
+    "point", "parameter", "date", "limit_set", "statistic", "verdict", "rule_version", "limit_set_version",
+    "readings", "readings_sha256",
+)  # fmt: skip
 FINDING_COLUMNS = ("time", "point", "parameter", "code", "message")
 
 

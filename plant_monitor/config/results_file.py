@@ -12,11 +12,17 @@ from typing import Any, TextIO
 
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER
 from plant_monitor.compliance.evaluate import POINT_TABLES, Evaluation
-from plant_monitor.compliance.tables import HEADROOM_COLUMNS, LAB_COLUMNS, REMOVAL_COLUMNS, Table
+from plant_monitor.compliance.tables import EVIDENCE_COLUMNS, HEADROOM_COLUMNS, LAB_COLUMNS, REMOVAL_COLUMNS, Table
 from plant_monitor.errors import InputError
 
 #: The files of an evaluation and their columns.
-RESULT_COLUMNS = {**POINT_TABLES, "headroom": HEADROOM_COLUMNS, "removal": REMOVAL_COLUMNS, "lab": LAB_COLUMNS}
+RESULT_COLUMNS = {
+    **POINT_TABLES,
+    "evidence": EVIDENCE_COLUMNS,
+    "headroom": HEADROOM_COLUMNS,
+    "removal": REMOVAL_COLUMNS,
+    "lab": LAB_COLUMNS,
+}
 
 
 def write_table(path: Path, table: Table) -> None:
@@ -83,9 +89,9 @@ def _writing(directory: Path) -> Iterator[None]:
 
 
 def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
-    """All files of an evaluation; that of laboratory results stays empty."""
+    """All files of an evaluation; those of laboratory results and of the evidence stay empty."""
     with evaluation_files(directory) as add:
-        add({name: table_text(getattr(evaluation, name)) for name in RESULT_COLUMNS if name != "lab"})
+        add({name: table_text(getattr(evaluation, name)) for name in RESULT_COLUMNS if name not in {"lab", "evidence"}})
 
 
 def read_results(directory: Path, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
