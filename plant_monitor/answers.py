@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from plant_monitor.compliance.standing import (
     standing_series,
     standing_since_ms,
 )
+from plant_monitor.compliance.suspicion import HISTORY_DAYS
+from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.holds import flow_curve
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import FloatArray, ReadingSource, Touched
@@ -48,7 +50,7 @@ class _Remembered:
     token: int
     row: int  # of the annotations
     made_ms: int
-    evaluation: Evaluation
+    answer: Any
 
 
 class Evaluations:
@@ -72,7 +74,7 @@ class Evaluations:
         self._annotations = annotations
         self._fresh_ms = fresh_ms
         self._lock = threading.Lock()
-        self._remembered: OrderedDict[tuple[date, date], _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, date, date], _Remembered] = OrderedDict()
         self._token = self._row = 0
 
     def judged(self) -> AnnotatedSource:
@@ -81,23 +83,43 @@ class Evaluations:
 
     def __call__(self, first: date, last: date) -> Evaluation:
         """The evaluation of the local days ``first`` … ``last``."""
-        now_ms = self._clock.now_ms()
+
+        def make(now_ms: int) -> Evaluation:
+            return monitor.evaluate_days(self._plant, self.judged(), first, last, until_ms=now_ms)
+
+        answer: Evaluation = self._answer("evaluation", first, last, make)
+        return answer
+
+    def warnings(self, first: date, last: date) -> tuple[PlantWarning, ...]:
+        """What was or would have been warned of on the local days ``first`` … ``last``."""
+
+        def make(now_ms: int) -> tuple[PlantWarning, ...]:
+            evaluation = monitor.evaluate_days(self._plant, self.judged(), first, last, until_ms=now_ms, warnings=True)
+            return monitor.warnings_of_days(self._plant, self.judged(), evaluation, now_ms)
+
+        answer: tuple[PlantWarning, ...] = self._answer("warnings", first, last, make)
+        return answer
+
+    def _answer(self, what: str, first: date, last: date, make: Callable[[int], Any]) -> Any:
+        """What is remembered while it is true, else what ``make(now_ms)`` says."""
+        key, now_ms = (what, first, last), self._clock.now_ms()
         with self._lock:
-            known = self._remembered.get((first, last))
-        if known is not None and self._still_true(known, first, last, now_ms):
-            return known.evaluation
+            known = self._remembered.get(key)
+        since = first - timedelta(days=HISTORY_DAYS) if what == "warnings" else first  # what is suspect rests on that
+        if known is not None and self._still_true(known, since, last, now_ms):
+            return known.answer
         token = self._token
         if self._touches is not None:
             token, _ = self._touches.touched(token)  # before reading: what comes meanwhile is looked at again
         row, _ = self._annotations.changed(self._row)
-        evaluation = monitor.evaluate_days(self._plant, self.judged(), first, last, until_ms=now_ms)
+        answer = make(now_ms)
         with self._lock:
             self._token, self._row = max(self._token, token), max(self._row, row)
-            self._remembered[first, last] = _Remembered(token, row, now_ms, evaluation)
-            self._remembered.move_to_end((first, last))
+            self._remembered[key] = _Remembered(token, row, now_ms, answer)
+            self._remembered.move_to_end(key)
             while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
-        return evaluation
+        return answer
 
     def _still_true(self, known: _Remembered, first: date, last: date, now_ms: int) -> bool:
         _, annotations = self._annotations.changed(known.row)

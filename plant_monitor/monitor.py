@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 from plant_monitor.alerts.analysis import Case, Exceeded, MonthSpan, Row, analysis
 from plant_monitor.alerts.deadlines import Trail
-from plant_monitor.alerts.lifecycle import Alert, Exceedance
+from plant_monitor.alerts.lifecycle import WARNINGS, Alert, Exceedance, Kind
 from plant_monitor.allocation.running import Running, bill_so_far
 from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
@@ -26,7 +26,10 @@ from plant_monitor.compliance.evidence import evidence_table
 from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
 from plant_monitor.compliance.scenario import Scenario, changed
+from plant_monitor.compliance.suspects import PointDays, balances, suspect_sensors
+from plant_monitor.compliance.suspicion import HISTORY_DAYS
 from plant_monitor.compliance.tables import Table
+from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.errors import InputError
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Point, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
@@ -83,30 +86,83 @@ def days_with_readings(plant: Plant, source: ReadingSource) -> tuple[date, date]
 
 
 def evaluate_days(
-    plant: Plant, source: ReadingSource, first: date, last: date, *, until_ms: int | None = None, rates: bool = False
+    plant: Plant,
+    source: ReadingSource,
+    first: date,
+    last: date,
+    *,
+    until_ms: int | None = None,
+    rates: bool = False,
+    warnings: bool = False,
 ) -> Evaluation:
     """Verdicts of the local days ``first`` … ``last``; the same bits as in an evaluation of more days.
 
     ``until_ms``: windows that end later still run and take part in no episode. ``rates``: count the readings
-    that came, too. What months tell is made of these days alone.
+    that came, too. ``warnings``: what would have been warned of, too. What months tell is made of these days alone.
     """
     windows = local_windows(first, last, plant.zone)
     readings = Readings.empty()
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
-    return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates)
+    return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates, warnings=warnings)
+
+
+def warnings_of_days(
+    plant: Plant, source: ReadingSource, evaluation: Evaluation, until_ms: int | None = None
+) -> tuple[PlantWarning, ...]:
+    """All that was, or would have been, warned of on the days of an evaluation that looked for warnings."""
+    return (*evaluation.warned.rows, *suspicions(plant, source, evaluation.windows, until_ms))
+
+
+def suspicions(
+    plant: Plant, source: ReadingSource, windows: Windows, until_ms: int | None = None
+) -> list[PlantWarning]:
+    """The sensors that are suspect within the windows, each by its own history before; point after point."""
+    whole = with_history(plant, source, windows)
+    found: list[PlantWarning] = []
+    days = {}
+    for point in plant.points:
+        signs, days[point.id] = suspicions_of_point(plant, source, point, whole, until_ms)
+        found.extend(signs)
+    return signs_within(windows, [*found, *balances(plant, days, whole)])
+
+
+def with_history(plant: Plant, source: ReadingSource, windows: Windows) -> Windows:
+    """The windows and the days before them from which suspicion learns; of dropped readings nothing is learnt."""
+    if not windows.days:
+        return windows
+    history = days_between(windows.days[0] - timedelta(days=HISTORY_DAYS), windows.days[0])
+    first = min(kept_days(plant, source, history), default=windows.days[0])
+    return local_windows(first, windows.days[-1], plant.zone)
+
+
+def suspicions_of_point(
+    plant: Plant, source: ReadingSource, point: Point, whole: Windows, until_ms: int | None = None
+) -> tuple[list[PlantWarning], PointDays]:
+    """The suspicions about one point over windows with their history, and its days for ``balances``."""
+    end_ms = whole.end_ms if until_ms is None else min(whole.end_ms, until_ms)
+    return suspect_sensors(plant, point, _own_readings(plant, source, point, whole.start_ms, end_ms), whole)
+
+
+def signs_within(windows: Windows, signs: Iterable[PlantWarning]) -> list[PlantWarning]:
+    """Those of the signs that are not over before the windows."""
+    return [w for w in signs if windows.days and w.end_ms > windows.start_ms]
 
 
 def evaluate_point_days(plant: Plant, source: ReadingSource, point: Point, span: Span) -> PointResult:
-    """One point over the days of ``span``, reading nothing but its own; with rates, and the table ``evidence``."""
-    chosen = {s.parameter: plant.series_index[point.id, s.parameter] for s in point.series}
-    windows, readings = span.windows, Readings.empty()
-    if windows.days:
-        readings = readings_around(plant, source, windows.start_ms, windows.end_ms, chosen=chosen.values()).by_time()
-    own = {parameter: readings.of_series(index) for parameter, index in chosen.items()}
-    result = evaluate_point(plant, point, own, span, rates=True)
-    evidence = evidence_table(plant, point, own, windows, result.tables["daily"])
+    """One point over the days of ``span``, reading nothing but its own; with rates, warnings and ``evidence``."""
+    own = _own_readings(plant, source, point, span.windows.start_ms, span.windows.end_ms)
+    result = evaluate_point(plant, point, own, span, rates=True, warnings=True)
+    evidence = evidence_table(plant, point, own, span.windows, result.tables["daily"])
     return replace(result, tables={**result.tables, "evidence": evidence})
+
+
+def _own_readings(plant: Plant, source: ReadingSource, point: Point, start_ms: int, end_ms: int) -> dict[str, Readings]:
+    chosen = {s.parameter: plant.series_index[point.id, s.parameter] for s in point.series}
+    readings = Readings.empty()
+    if start_ms < end_ms:
+        readings = readings_around(plant, source, start_ms, end_ms, chosen=chosen.values()).by_time()
+    return {parameter: readings.of_series(index) for parameter, index in chosen.items()}
 
 
 def laboratory(plant: Plant, source: ReadingSource, results: Iterable[LabResult]) -> Table:
@@ -309,3 +365,33 @@ def exceedances(evaluation: Evaluation) -> list[Exceedance]:
         )
         for e in evaluation.episodes
     ]
+
+
+def warned(warnings: Iterable[PlantWarning]) -> list[Exceedance]:
+    """Warnings, as what alerts are opened for; one that suspects a sensor by the name of its test."""
+    return [
+        Exceedance(
+            point=w.point,
+            parameter=w.parameter,
+            limit_set=w.limit_set,
+            statistic=w.statistic or str(w.kind),
+            start_ms=w.start_ms,
+            end_ms=w.end_ms,
+            windows=w.count,
+            peak=float(w.count) if w.value is None or w.bound is None else w.value,
+            limit=0.0 if w.value is None or w.bound is None else w.bound,
+            peak_ratio=_beyond(w.value, w.bound),
+            ongoing=w.ongoing,
+            unit="" if w.value is None or w.bound is None else w.unit,
+            kind=Kind(str(w.kind)) if str(w.kind) in WARNINGS else Kind.SUSPECT_SENSOR,
+            evidence=w.evidence,
+        )
+        for w in warnings
+    ]
+
+
+def _beyond(value: float | None, bound: float | None) -> float | None:
+    """How many times beyond its bound, for telling which is worse; None where that has no meaning."""
+    if value is None or bound is None or value <= 0 or bound <= 0:
+        return None
+    return max(value / bound, bound / value)

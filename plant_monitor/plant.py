@@ -267,12 +267,36 @@ class MarkedNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class PhysicalRange:
+    """What a parameter cannot be below or above, in ``unit``; None = no such bound."""
+
+    parameter: str
+    unit: str
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """When a sensor is suspect (see ``compliance.suspicion``)."""
+
+    flat_hours: float
+    spike_sigmas: float
+    jump_times: float
+    drift_sigmas: float
+    balance_share: float  # outfalls against inlet
+    ratio_share: float  # conductivity against chloride
+    ranges: tuple[PhysicalRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """Data quality after HJ 355/356. What is None or missing is not told."""
 
     required_rate: MarkedNumber | None = None  # of effective transmission, a share
     substitution_days: MarkedNumber | None = None  # effective days whose largest load stands in
     tolerances: tuple[Tolerance, ...] = ()  # in the order they are tried
+    suspicion: Suspicion | None = None
 
 
 @dataclass(frozen=True)

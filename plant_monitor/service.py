@@ -285,6 +285,7 @@ class Service:
             judged=self.evaluations.judged,
             evaluation=self.evaluations,
             outlook=self.outlooks,
+            warnings=self.evaluations.warnings,
             health=self.health,
             act=self.desk.act,
             clock=self.clock,

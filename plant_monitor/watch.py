@@ -8,7 +8,7 @@ and has had time to settle; until then its numbers are shown and open no alert.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from plant_monitor import monitor
-from plant_monitor.alerts.lifecycle import Exceedance, Span
+from plant_monitor.alerts.lifecycle import WARNINGS, Exceedance, Kind, Span
 from plant_monitor.annotations import AnnotatedSource, Annotation, Annotations, touched_by
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -24,7 +24,7 @@ from plant_monitor.compliance.history import JudgedDay, judged_days, limits_vers
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Dropped, ReadingSource, Touched
-from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, rfc3339
+from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, local_windows, rfc3339
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class WatchedLedger(Protocol):
 class AlertDesk(Protocol):
     """Who is told of exceedances."""
 
-    def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int) -> Any:
+    def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int, kinds: Collection[Kind] = ...) -> Any:
         """Open, grow and end alerts by what an evaluation of ``covered`` found."""
         ...
 
@@ -203,16 +203,22 @@ class Watch:
         runs = monitor.runs_of_days(days)
         for first, last in runs:
             start = self._look_back(first)
-            evaluation = monitor.evaluate_days(self._plant, source, start, last, until_ms=until_ms)
+            now = last >= local_day(until_ms, self._plant.zone)
+            evaluation = monitor.evaluate_days(self._plant, source, start, last, until_ms=until_ms, warnings=now)
             covered = Span(evaluation.windows.start_ms, min(evaluation.windows.end_ms, until_ms))
             self._desk.consider(monitor.exceedances(evaluation), covered, now_ms)
             self._give(evaluation, source, now_ms)
+            if now:
+                self._warn(evaluation, covered, now_ms)
             if last >= local_day(now_ms, self._plant.zone):
                 self._latest = evaluation
         for first, last in monitor.runs_of_days(others - days):
             evaluation = monitor.evaluate_days(self._plant, source, first, last, until_ms=until_ms)
             self._give(evaluation, source, now_ms)
+        hour_ended = self._hour_ended(until_ms)
         self._finish(token, row, until_ms)
+        if hour_ended:
+            self._suspect(until_ms, now_ms)
         return runs
 
     def _give(self, evaluation: Evaluation, source: AnnotatedSource, now_ms: int) -> None:
@@ -227,6 +233,25 @@ class Watch:
 
     def _judged(self) -> AnnotatedSource:
         return AnnotatedSource(self._plant, self._journal, self._annotations.standing())
+
+    def _warn(self, evaluation: Evaluation, covered: Span, now_ms: int) -> None:
+        """Warnings of yesterday and today: older ones help nobody any more."""
+        yesterday = local_day(now_ms, self._plant.zone) - timedelta(days=1)
+        start_ms = max(covered.start_ms, day_start_ms(yesterday, self._plant.zone))
+        recent = Span(min(start_ms, covered.end_ms), covered.end_ms)
+        found = monitor.warned(w for w in evaluation.warned.runs if w.end_ms > recent.start_ms)
+        self._desk.consider(found, recent, now_ms, WARNINGS)
+
+    def _suspect(self, until_ms: int, now_ms: int) -> None:
+        """Sensors that are suspect since yesterday, each by its history: once an hour, since that is long."""
+        today = local_day(until_ms, self._plant.zone)
+        windows = local_windows(today - timedelta(days=1), today, self._plant.zone)
+        found = monitor.suspicions(self._plant, self._judged(), windows, until_ms)
+        kinds = (Kind.SUSPECT_SENSOR,)
+        self._desk.consider(monitor.warned(found), Span(windows.start_ms, until_ms), now_ms, kinds)
+
+    def _hour_ended(self, until_ms: int) -> bool:
+        return self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
 
     def _look_back(self, first: date) -> date:
         """A day more, or from where an episode goes on: it must be seen whole."""
@@ -272,7 +297,7 @@ class Watch:
     def _finish(self, token: int, row: int, until_ms: int) -> None:
         """Remember how far we are. What is over and published needs no second look after a restart."""
         first = self._judged_until is None
-        hour_ended = self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS
+        hour_ended = self._hour_ended(until_ms)
         day_ended = self._judged_until is not None and self._crossed_midnight(until_ms)
         self._seen, self._row, self._judged_until = token, row, until_ms
         if day_ended:

@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 def severity_of(alert: Alert) -> Severity:
     """The severity of an alert as it stands."""
-    if str(alert.kind) != Kind.EXCEEDANCE:
+    if alert.kind is not Kind.EXCEEDANCE:
         return Severity.LOW
     ratio = alert.worst.peak_ratio
     return Severity.CRITICAL if ratio is None or ratio >= CRITICAL_RATIO else Severity.HIGH

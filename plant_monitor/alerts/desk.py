@@ -16,7 +16,7 @@ import structlog
 
 from plant_monitor.alerts.deadlines import Trail, due, policy_for
 from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
-from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Span, Transition, assess
+from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess
 from plant_monitor.alerts.notices import calendar_of, notices
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
@@ -153,18 +153,24 @@ class AlertDesk:
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
-    def consider(self, found: Sequence[Exceedance], covered: Span, now_ms: int) -> tuple[Change, ...]:
+    def consider(
+        self,
+        found: Sequence[Exceedance],
+        covered: Span,
+        now_ms: int,
+        kinds: Collection[Kind] = (Kind.EXCEEDANCE,),
+    ) -> tuple[Change, ...]:
         """Record what the episodes of an evaluation of ``covered`` do to the alerts, and owe the messages.
 
-        The evaluation should begin at :meth:`look_back_ms` or earlier and reach to now. Considered again, or
-        after a restart, the same episodes change nothing.
+        ``kinds`` that the evaluation looked for. It should begin at :meth:`look_back_ms` or earlier and reach to
+        now. Considered again, or after a restart, the same episodes change nothing.
 
         Raises
         ------
         StoreError  nothing was recorded; consider it again later
         """
         changes = self._ledger.alerts.record(
-            lambda known: assess(known, found, covered, now_ms), self._notices, covered
+            lambda known: assess(known, found, covered, now_ms, kinds), self._notices, covered
         )
         if changes:
             self._wake.set()

@@ -10,17 +10,27 @@ give the same answer, so a replayed evaluation changes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from plant_monitor.errors import PlantMonitorError
+from plant_monitor.plant import Name
 
 
 class Kind(StrEnum):
-    """What an alert is about. An hour above a daily limit is a warning, never an exceedance (design §5)."""
+    """What an alert is about: an exceedance, or a warning, which is never one (design §5)."""
 
     EXCEEDANCE = "exceedance"
+    HOUR_ABOVE_LIMIT = "hour_above_limit"
+    ON_COURSE = "on_course"
+    OVER_RANGE = "over_range"
+    SILENCE = "silence"
+    SUSPECT_SENSOR = "suspect_sensor"
+
+
+#: The warnings that every evaluation of today looks for.
+WARNINGS = frozenset({Kind.HOUR_ABOVE_LIMIT, Kind.ON_COURSE, Kind.OVER_RANGE, Kind.SILENCE})
 
 
 class State(StrEnum):
@@ -106,11 +116,12 @@ def next_state(state: State, action: Action) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Exceedance:
-    """An episode of exceeded windows, as an evaluation reports it (design §5, *Episodes*).
+    """An episode of exceeded windows, as an evaluation reports it (design §5, *Episodes*), or of a warning.
 
     ``[start_ms, end_ms)`` from the first exceeded window to the last · ``windows`` the exceeded ones ·
     ``peak`` and the ``limit`` passed there in ``unit`` · ``peak_ratio`` ≥ 1, None where it would divide
-    by 0 · ``ongoing`` no later window has ended it.
+    by 0 · ``ongoing`` no later window has ended it · of a warning, ``peak`` against ``limit`` is what it tells
+    of, and ``evidence`` says it in words.
     """
 
     point: str
@@ -127,6 +138,8 @@ class Exceedance:
     unit: str = ""  # that of the limit; empty = not shown
     withdrawn: bool = False  # reported once; corrected data no longer show it
     seen_ms: int = field(default=0, compare=False)  # end of the evaluation that showed it so
+    kind: Kind = Kind.EXCEEDANCE
+    evidence: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +211,13 @@ class Alert:
         """The episode with the largest ratio; of equals the earliest."""
         return min(self.shown, key=lambda e: (-severity(e), e.start_ms, e.statistic))
 
+    @property
+    def told(self) -> Exceedance:
+        """The episode whose numbers are told: the worst; of a warning, which is about now, the last."""
+        if self.kind is Kind.EXCEEDANCE:
+            return self.worst
+        return max(self.shown, key=lambda e: (e.end_ms, e.start_ms, e.statistic))
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -218,8 +238,16 @@ def severity(episode: Exceedance) -> float:
     return math.inf if episode.peak_ratio is None else episode.peak_ratio
 
 
-def assess(known: Sequence[Alert], found: Sequence[Exceedance], covered: Span, now_ms: int) -> tuple[Change, ...]:
+def assess(
+    known: Sequence[Alert],
+    found: Sequence[Exceedance],
+    covered: Span,
+    now_ms: int,
+    kinds: Collection[Kind] = (Kind.EXCEEDANCE,),
+) -> tuple[Change, ...]:
     """What the episodes ``found`` by an evaluation of ``covered`` do to the ``known`` alerts.
+
+    ``kinds`` that the evaluation looked for; alerts of others are left alone.
 
     ``known`` are the alerts that are not closed, and those closed ones whose episodes may reach into
     ``covered``. At most one change per key, in the order of the keys.
@@ -229,8 +257,9 @@ def assess(known: Sequence[Alert], found: Sequence[Exceedance], covered: Span, n
     """
     by_key: dict[Key, list[Exceedance]] = {}
     for episode in (replace(e, seen_ms=covered.end_ms) for e in found):
-        key = (Kind.EXCEEDANCE, episode.point, episode.parameter, episode.limit_set)
+        key = (episode.kind, episode.point, episode.parameter, episode.limit_set)
         by_key.setdefault(key, []).append(episode)
+    known = [a for a in known if a.kind in kinds]
     pending = {a.key: a for a in known if a.state is not State.CLOSED}
     closed: dict[Key, list[Exceedance]] = {}
     for alert in known:
@@ -283,7 +312,7 @@ def _grow(alert: Alert, found: Sequence[Exceedance], covered: Span, now_ms: int)
 def _merge(known: Sequence[Exceedance], found: Sequence[Exceedance], covered: Span) -> list[Exceedance]:
     """The evaluation replaces what it saw whole; what reaches beyond it is joined, never shortened."""
     standing = [k for k in known if not k.withdrawn]
-    partly = [k for k in standing if not covered.contains(k)]
+    partly = [_at_rest(k, covered) for k in standing if not covered.contains(k)]
     over = [k for k in standing if not k.ongoing and k.seen_ms > covered.end_ms]
     # The end of these was seen after the time that this evaluation covers: it stands.
     found = [
@@ -302,6 +331,12 @@ def _merge(known: Sequence[Exceedance], found: Sequence[Exceedance], covered: Sp
     return merged + [replace(k, ongoing=False, withdrawn=True) for k in gone]
 
 
+def _at_rest(episode: Exceedance, covered: Span) -> Exceedance:
+    """A warning that had ended before what is covered goes on no more, though nobody saw its end."""
+    over = episode.end_ms <= covered.start_ms and covered.end_ms > episode.seen_ms
+    return replace(episode, ongoing=False) if over and episode.kind is not Kind.EXCEEDANCE else episode
+
+
 def _join(a: Exceedance, b: Exceedance) -> Exceedance:
     """Two sights of one episode, each perhaps cut by the edge of its evaluation."""
     worse = min(a, b, key=lambda e: (-severity(e), e.start_ms))
@@ -313,6 +348,7 @@ def _join(a: Exceedance, b: Exceedance) -> Exceedance:
         windows=max(a.windows, b.windows),
         ongoing=later.ongoing,
         seen_ms=later.seen_ms,
+        evidence=later.evidence,
     )
 
 

@@ -10,13 +10,19 @@ from datetime import date, datetime
 
 from plant_monitor.alerts.deadlines import Deadlines
 from plant_monitor.alerts.envelope import Message
-from plant_monitor.alerts.lifecycle import Change, Exceedance, Transition
+from plant_monitor.alerts.lifecycle import Change, Exceedance, Kind, Transition
 from plant_monitor.plant import Limit, LimitSet, Name, Plant, Statistic
 from plant_monitor.windows import local_day
 
 # The steps that people are told of. That an alert grew is in its trail; telling each hour would be noise.
 # Nor is what people do to those who did it; an acknowledgement and a close speak for themselves.
 TOLD = frozenset(Transition) - {Transition.GREW, Transition.ACKNOWLEDGED, Transition.CLOSED}
+
+
+def is_told(kind: Kind, transition: Transition) -> bool:
+    """True for the steps that people are told of; of a suspect sensor not each further sign, nor that one is past."""
+    quiet = kind is Kind.SUSPECT_SENSOR and transition in (Transition.RESUMED, Transition.OVER, Transition.WITHDRAWN)
+    return transition in TOLD and not quiet
 
 
 PARAMETERS: dict[str, Name] = {
@@ -57,10 +63,14 @@ _STATISTICS = {
 }
 
 
+CASE_ZH = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明")
+CASE_EN = ("Answer by", " (official holidays not known yet: counted by weekdays)", "For", "Said")
+
+
 def message(change: Change, plant: Plant, language: str, until: Deadlines | None = None) -> Message:
     """The message about a step of an alert, in a language (zh, en, both); ``until``: the alert's deadlines."""
     languages = ("zh", "en") if language == "both" else (language,)
-    facts = _Facts(change, plant, until)
+    facts = (_Facts if change.alert.kind is Kind.EXCEEDANCE else _Warning)(change, plant, until)
     titles = [facts.zh_title() if x == "zh" else facts.en_title() for x in languages]
     bodies = [facts.zh_body() if x == "zh" else facts.en_body() for x in languages]
     return Message(" / ".join(titles), "\n\n".join(bodies))
@@ -83,7 +93,7 @@ class _Facts:
         alert, transition = change.alert, change.transition
         self.change, self.until = change, until
         self.alert, self.transition, self.plant = alert, transition, plant
-        self.worst = alert.worst
+        self.worst = alert.told
         self.headline = _HEADLINES.get(transition, Name(str(transition), str(transition)))
         self.parameter = PARAMETERS.get(alert.parameter, Name(alert.parameter, alert.parameter))
         known = self.worst.statistic in [str(s) for s in Statistic]
@@ -125,8 +135,7 @@ class _Facts:
             f"开始:{self._time(self.alert.since_ms)}",
             f"状态:{status}",
         ]
-        said = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明")
-        return "\n".join([*lines, *self._case(said, ":"), *self._number("编号:")])
+        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._number("编号:")])
 
     def en_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f" ({number(self.worst.peak_ratio, 1.0)} times)"
@@ -145,8 +154,7 @@ class _Facts:
             f"Since: {self._time(self.alert.since_ms)}",
             f"Status: {status}",
         ]
-        said = ("Answer by", " (official holidays not known yet: counted by weekdays)", "For", "Said")
-        return "\n".join([*lines, *self._case(said, ": "), *self._number("Alert: ")])
+        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._number("Alert: ")])
 
     def _case(self, words: tuple[str, str, str, str], colon: str) -> list[str]:
         """Until when somebody has to answer, who, and what was said with the step."""
@@ -167,6 +175,60 @@ class _Facts:
     def _time(self, time_ms: int) -> str:
         moment = datetime.fromtimestamp(time_ms // 1000, self.plant.zone)
         return f"{moment:%Y-%m-%d %H:%M}"
+
+
+_WARNINGS = {
+    Kind.HOUR_ABOVE_LIMIT: Name("小时均值超日限值", "hour above the daily limit"),
+    Kind.ON_COURSE: Name("当日预计超标", "day on course to exceed"),
+    Kind.OVER_RANGE: Name("超量程", "over range"),
+    Kind.SILENCE: Name("无数据", "silent"),
+    Kind.SUSPECT_SENSOR: Name("仪表可疑", "suspect sensor"),
+}
+
+_STEPS = {
+    Transition.OPENED: Name("预警", "WARNING"),
+    Transition.RESUMED: Name("再次预警", "WARNING AGAIN"),
+    Transition.OVER: Name("预警解除", "WARNING OVER"),
+    Transition.WITHDRAWN: Name("预警撤销", "WARNING WITHDRAWN"),
+}
+
+
+class _Warning(_Facts):
+    """A warning: what it rests on instead of a peak, and that it is no verdict."""
+
+    def __init__(self, change: Change, plant: Plant, until: Deadlines | None) -> None:
+        super().__init__(change, plant, until)
+        self.step = _STEPS.get(self.transition, self.headline)
+        self.what = _WARNINGS[self.alert.kind]
+        self.evidence = self.worst.evidence or Name("", "")
+
+    def zh_title(self) -> str:
+        return f"【{self.step.zh}】{self.where.zh} {self.parameter.zh} {self.what.zh}"
+
+    def en_title(self) -> str:
+        return f"[{self.step.en}] {self.where.en}: {self.parameter.en}, {self.what.en}"
+
+    def zh_body(self) -> str:
+        state = "仍在持续" if self.worst.ongoing else "已结束"
+        lines = [
+            f"地点:{self.where.zh}({self.alert.point}),{self.plant.name.zh}",
+            f"预警:{self.parameter.zh},{self.what.zh}",
+            f"依据:{self.evidence.zh}",
+            *([f"限值集:{self.rule.title.zh}{self.clause}"] if self.rule else []),
+            f"时段:{self._time(self.worst.start_ms)} 至 {self._time(self.worst.end_ms)},{state}",
+        ]
+        return "\n".join([*lines, "预警不是超标判定。", *self._case(CASE_ZH, ":"), *self._number("编号:")])
+
+    def en_body(self) -> str:
+        state = "still going on" if self.worst.ongoing else "over"
+        lines = [
+            f"Where: {self.where.en} ({self.alert.point}), {self.plant.name.en}",
+            f"Warning: {self.parameter.en}, {self.what.en}",
+            f"Evidence: {self.evidence.en}",
+            *([f"Rule: {self.rule.title.en}{self.clause}"] if self.rule else []),
+            f"Seen: {self._time(self.worst.start_ms)} to {self._time(self.worst.end_ms)}, {state}",
+        ]
+        return "\n".join([*lines, "A warning is no verdict.", *self._case(CASE_EN, ": "), *self._number("Alert: ")])
 
 
 def _windows(count: int, statistic: str) -> Name:

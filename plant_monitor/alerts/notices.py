@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
 from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import Change, Transition
-from plant_monitor.alerts.messages import TOLD, message
+from plant_monitor.alerts.messages import is_told, message
 from plant_monitor.alerts.roster import Roster
 from plant_monitor.alerts.workdays import WorkCalendar
 from plant_monitor.notify import Person, Policy
@@ -24,7 +24,7 @@ def notices(change: Change, trail: Trail, plant: Plant) -> tuple[Notice, ...]:
     With people in plant.yaml, one for each of those whom the policy names and who are on duty, by their channels
     in order; else one for each channel.
     """
-    if change.transition not in TOLD:
+    if not is_told(change.alert.kind, change.transition):
         return ()
     notify, alert = plant.notify, change.alert
     policy = policy_for(alert, notify.policies)

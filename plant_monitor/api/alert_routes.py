@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from plant_monitor.alerts.deadlines import deadlines, policy_for
-from plant_monitor.alerts.lifecycle import Action, Alert, Exceedance, State
+from plant_monitor.alerts.lifecycle import Action, Alert, Exceedance, Kind, State
 from plant_monitor.alerts.notices import calendar_of
 from plant_monitor.api.access import Viewer, current_viewer
 from plant_monitor.api.errors import ApiError, not_found
@@ -29,6 +29,7 @@ AlertId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 class AlertQuery(RangeQuery, PageQuery):
     """Filters of alerts. The range is that of their exceeded windows."""
 
+    kind: Kind | None = None
     state: State | None = None
     point: str | None = None
     parameter: str | None = None
@@ -100,6 +101,7 @@ def alert_routes(services: ApiServices) -> APIRouter:
         found = log.find(
             points=points,
             states=states,
+            kind=query.kind,
             parameter=query.parameter,
             limit_set=query.limit_set,
             span=span,
@@ -156,7 +158,7 @@ def _deadlines(alert: Alert, events: Sequence[StoredEvent], plant: Plant) -> dic
 
 
 def _alert(alert: Alert, zone: Any) -> dict[str, Any]:
-    worst = alert.worst
+    worst = alert.told
     return {
         "id": alert.id,
         "kind": str(alert.kind),
@@ -175,6 +177,7 @@ def _alert(alert: Alert, zone: Any) -> dict[str, Any]:
         "limit": worst.limit,
         "unit": worst.unit,
         "peak_ratio": worst.peak_ratio,
+        "evidence": _words(worst),
     }
 
 
@@ -188,9 +191,14 @@ def _episode(episode: Exceedance, zone: Any) -> dict[str, Any]:
         "limit": episode.limit,
         "unit": episode.unit,
         "peak_ratio": episode.peak_ratio,
+        "evidence": _words(episode),
         "ongoing": episode.ongoing,
         "withdrawn": episode.withdrawn,
     }
+
+
+def _words(episode: Exceedance) -> dict[str, str] | None:
+    return None if episode.evidence is None else {"zh": episode.evidence.zh, "en": episode.evidence.en}
 
 
 def _event(event: StoredEvent, zone: Any, viewer: Viewer) -> dict[str, Any]:

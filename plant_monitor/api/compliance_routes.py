@@ -1,4 +1,4 @@
-"""``/compliance/daily``, ``/compliance/hourly``, ``/exceedances``, ``/headroom``: what an evaluation says."""
+"""``/compliance/…``, ``/exceedances``, ``/headroom``, ``/warnings``: the tables of an evaluation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from plant_monitor.api.ranges import (
     ResultQuery,
     TableQuery,
     VerdictQuery,
+    WarningQuery,
     instant_of,
     read_instant,
     read_range,
@@ -31,6 +32,7 @@ from plant_monitor.api.schemas import (
     HourView,
     Page,
     VerdictChangeView,
+    WarningView,
 )
 from plant_monitor.api.services import ApiServices
 from plant_monitor.compliance.evaluate import Evaluation
@@ -39,14 +41,17 @@ from plant_monitor.compliance.tables import (
     EXCEEDANCE_COLUMNS,
     HEADROOM_COLUMNS,
     HOURLY_COLUMNS,
+    WARNING_COLUMNS,
     Table,
 )
+from plant_monitor.compliance.warnings import PlantWarning, warning_rows
 from plant_monitor.readings import BoolArray
 from plant_monitor.windows import rfc3339
 
 DEFAULT_DAYS = 7
 MAX_DAYS = 366
 MAX_DAYS_HOURLY = 93
+WARNING_FILTERS = ("point", "parameter", "limit_set", "kind")
 
 
 class HistoryQuery(RangeQuery, PageQuery):
@@ -142,6 +147,28 @@ def compliance_routes(services: ApiServices) -> APIRouter:
             "needed_days": outlook.needed_days,
         }
 
+    @router.get("/warnings", response_model=Page[WarningView])
+    def get_warnings(
+        query: Annotated[WarningQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]
+    ) -> Any:
+        """Warnings that touch the range: what is not a verdict, or not yet. Of the points whose alerts you see."""
+        shown = {(p.id, s.parameter) for p in viewer.own_points for s in p.series}
+        viewer.check_filters(shown, query.point, query.parameter, query.limit_set)
+        found: list[PlantWarning] = []
+        range_ = _range(services, query, MAX_DAYS_HOURLY)
+        if range_ is not None:
+            span = range_.span
+            found = [
+                w
+                for w in services.warnings(range_.first, range_.last)
+                if (w.point, w.parameter) in shown and w.start_ms < span.end_ms and w.end_ms > span.start_ms
+                if all(getattr(query, name) in (None, getattr(w, name)) for name in WARNING_FILTERS)
+            ]
+        table = warning_rows(found, services.plant.zone)
+        if query.format == "csv":
+            return csv_response("warnings", WARNING_COLUMNS, table.tuples())
+        return page(table.rows(), _warning_key(services), query.limit, query.cursor)
+
     return router
 
 
@@ -199,5 +226,15 @@ def _key(kind: _Kind, services: ApiServices) -> Callable[[Row], Key]:
     def key(row: Row) -> Key:
         instant = instant_of(row[kind.instant], zone)
         return row["point"], row["parameter"], instant, row["limit_set"], row["statistic"]
+
+    return key
+
+
+def _warning_key(services: ApiServices) -> Callable[[Row], Key]:
+    zone = services.plant.zone
+
+    def key(row: Row) -> Key:
+        start = instant_of(row["start"], zone)
+        return row["point"], row["parameter"], start, row["kind"], row["limit_set"], row["statistic"]
 
     return key

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.api.errors import ApiError, invalid
+from plant_monitor.compliance.warnings import WarningKind
 from plant_monitor.windows import day_start_ms, local_day, rfc3339
 
 DAY_MS = 86_400_000
@@ -64,6 +65,12 @@ class VerdictQuery(ResultQuery):
     """Filters of verdicts."""
 
     verdict: Literal["met", "exceeded", "insufficient_data", "no_discharge", "no_limit"] | None = None
+
+
+class WarningQuery(ResultQuery):
+    """Filters of warnings."""
+
+    kind: WarningKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,27 @@ class HeadroomNowView(BaseModel):
     needed_days: int = Field(description="known days without which there is no forecast")
 
 
+class WarningView(BaseModel):
+    """A row of warnings.csv. It is never a verdict."""
+
+    point: str
+    parameter: str
+    kind: str
+    start: str
+    end: str
+    limit_set: str
+    statistic: str
+    value: float | None = Field(description="what is told of, against `bound`, in `unit`")
+    bound: float | None
+    unit: str
+    count: int = Field(description="windows or readings behind it")
+    passes_at: str | None = Field(description="on_course: from then on the limit can no longer be kept")
+    avoid_mg_l: float | None = Field(description="on_course: the concentration that would still keep it")
+    avoid_flow_m3_h: float | None = Field(description="on_course: the flow that would still keep it")
+    message_zh: str
+    message_en: str
+
+
 class LabView(BaseModel):
     """A row of lab.csv: a laboratory result against one limit on one day of its sample."""
 
@@ -331,15 +352,18 @@ class EpisodeView(BaseModel):
     limit: float
     unit: str
     peak_ratio: float | None
+    evidence: NameView | None
     ongoing: bool
     withdrawn: bool
 
 
 class AlertView(BaseModel):
-    """An alert; the numbers are those of its worst episode."""
+    """An alert; the numbers are those of its worst episode, of a warning those of its last."""
 
     id: int
-    kind: str
+    kind: str = Field(
+        description="exceedance, or a warning: hour_above_limit, on_course, over_range, silence, suspect_sensor"
+    )
     point: str
     parameter: str
     limit_set: str
@@ -355,6 +379,7 @@ class AlertView(BaseModel):
     limit: float
     unit: str
     peak_ratio: float | None
+    evidence: NameView | None = Field(description="of a warning: what it rests on, in words")
 
 
 class EventView(BaseModel):

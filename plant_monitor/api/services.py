@@ -10,13 +10,14 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from plant_monitor.alerts.deadlines import Trail
-from plant_monitor.alerts.lifecycle import Action, Alert, Span, State, Transition
+from plant_monitor.alerts.lifecycle import Action, Alert, Kind, Span, State, Transition
 from plant_monitor.annotations import Annotation
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.history import VerdictChange
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.standing import Outlook
+from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.settlement import Book
@@ -97,6 +98,7 @@ class Alerts(Protocol):
         *,
         points: Collection[str] | None = None,
         states: Collection[State] | None = None,
+        kind: Kind | None = None,
         parameter: str | None = None,
         limit_set: str | None = None,
         span: Span | None = None,
@@ -304,10 +306,10 @@ class ApiServices:
     """What the API answers from.
 
     ``source`` the readings as they came · ``judged()`` the same under the annotations that stand ·
-    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``outlook(now_ms)`` what is left and what
-    the next days may bring · ``health()`` has a ``status`` of
-    ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry`` metrics of the
-    service itself, shown beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
+    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``warnings(first, last)`` what
+    was warned of on them · ``outlook(now_ms)`` what is left and what the next days may bring · ``health()``
+    has a ``status`` of ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry``
+    metrics of the service itself, beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
     times as many at once · ``workbook(document)`` and ``member_pdf(document, member)`` make files of a
     statement's document; None where they cannot be made.
     """
@@ -318,6 +320,7 @@ class ApiServices:
     ledger: ApiLedger
     evaluation: Callable[[date, date], Evaluation]
     outlook: Callable[[int], Outlook]
+    warnings: Callable[[date, date], Sequence[PlantWarning]]
     health: Callable[[], Mapping[str, Any]]
     act: Act
     clock: Clock = field(default_factory=SystemClock)

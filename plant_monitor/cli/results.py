@@ -62,6 +62,9 @@ def evaluate(
     jobs: Annotated[
         int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes. As many as cores, if left out.")
     ] = None,
+    suspects: Annotated[
+        bool, typer.Option("--suspects", help="Also suspect sensors in warnings.csv; takes half as long again.")
+    ] = False,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
@@ -81,7 +84,8 @@ def evaluate(
         windows = local_windows(asked[0] or known[0], asked[1] or known[1], plant.zone)
         judged = monitor.laboratory(plant, source, monitor.samples_within(results, windows))
         again = partial(_opened, source) if readings else partial(DataFolder(data).judged, plant)
-        rows, exceedances = write_results(out, plant, again, windows, judged, jobs or usual_jobs(plant))
+        whole = monitor.with_history(plant, source, windows) if suspects else None
+        rows, exceedances = write_results(out, plant, again, windows, whole, judged, jobs or usual_jobs(plant))
     if old is not None:
         _tell_differences(out, differences(old, read_results(out, COMPARED)))
     messages.print(f"{len(windows.days)} days, {rows} daily rows, {exceedances} exceedances -> {out}", markup=False)

@@ -21,7 +21,9 @@ from rich.progress import track
 from plant_monitor import monitor
 from plant_monitor.cli.options import messages
 from plant_monitor.compliance.evaluate import Figures, Span, evaluate_plant, points_in_order
+from plant_monitor.compliance.suspects import PointDays, balances
 from plant_monitor.compliance.tables import Table
+from plant_monitor.compliance.warnings import PlantWarning, warning_rows
 from plant_monitor.config.results_file import evaluation_files, table_text
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
@@ -35,12 +37,18 @@ POINTS_A_PROCESS = 16
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told of one point: CSV rows by file, how many of two kinds, and what the plant's figures need."""
+    """What is told of one point: CSV rows by file, how many of two kinds, and what the plant's figures need.
+
+    Of ``warnings`` there are few, and those of a balance come when all points are known: they are written at the end.
+    ``days`` are for those alone, and only where suspect sensors are asked for.
+    """
 
     texts: dict[str, str]
     daily_rows: int
     exceedances: int
     figures: Figures
+    warnings: list[PlantWarning]
+    days: PointDays | None
 
 
 def usual_jobs(plant: Plant) -> int:
@@ -50,59 +58,84 @@ def usual_jobs(plant: Plant) -> int:
 
 
 def write_results(
-    out: Path, plant: Plant, open_source: OpenSource, windows: Windows, lab: Table, jobs: int
+    out: Path, plant: Plant, open_source: OpenSource, windows: Windows, whole: Windows | None, lab: Table, jobs: int
 ) -> tuple[int, int]:
-    """All result files of an evaluation; how many daily rows and exceedances they have."""
+    """All result files of an evaluation; how many daily rows and exceedances they have.
+
+    ``whole``: the windows and the days before them from which suspicion learns; None: sensors are not suspected.
+    """
     figures, daily_rows, exceedances = [], 0, 0
+    warnings: list[PlantWarning] = []
+    days: dict[str, PointDays] = {}
     with evaluation_files(out) as add:
-        told_points = _each_point(plant, open_source, windows, jobs)
+        told_points = _each_point(_Work(plant, windows, whole), open_source, jobs)
         quiet = not messages.is_terminal
         for told in track(told_points, "points", len(plant.points), console=messages, transient=True, disable=quiet):
             add(told.texts)
             figures.append(told.figures)
             daily_rows += told.daily_rows
             exceedances += told.exceedances
+            warnings.extend(told.warnings)
+            if told.days is not None:
+                days[told.figures.point] = told.days
+        if whole is not None:
+            warnings.extend(monitor.signs_within(windows, balances(plant, days, whole)))
         _, tables = evaluate_plant(plant, figures, Span.of(plant, windows))
-        add({name: table_text(table) for name, table in (tables | {"lab": lab}).items()})
+        tables |= {"lab": lab, "warnings": warning_rows(warnings, plant.zone)}
+        add({name: table_text(table) for name, table in tables.items()})
     return daily_rows, exceedances
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    plant: Plant
+    windows: Windows
+    whole: Windows | None  # with the days before from which suspicion learns
 
 
 class _Worker:
     """Evaluates the points of a plant by their number."""
 
-    def __init__(self, plant: Plant, source: ReadingSource, windows: Windows) -> None:
-        self.plant, self.source, self.span = plant, source, Span.of(plant, windows)
-        self.points = points_in_order(plant)
+    def __init__(self, work: _Work, source: ReadingSource) -> None:
+        self.plant, self.work, self.source = work.plant, work, source
+        self.span = Span.of(work.plant, work.windows)
+        self.points = points_in_order(work.plant)
 
     def told(self, number: int) -> Told:
-        result = monitor.evaluate_point_days(self.plant, self.source, self.points[number], self.span)
+        point = self.points[number]
+        result = monitor.evaluate_point_days(self.plant, self.source, point, self.span)
+        warnings, days = list(result.warned.rows), None
+        if self.work.whole is not None:
+            signs, days = monitor.suspicions_of_point(self.plant, self.source, point, self.work.whole)
+            warnings.extend(monitor.signs_within(self.work.windows, signs))
         texts = {name: table_text(table) for name, table in result.tables.items()}
-        return Told(texts, len(result.tables["daily"]), len(result.tables["exceedances"]), result.figures)
+        counts = len(result.tables["daily"]), len(result.tables["exceedances"])
+        return Told(texts, *counts, result.figures, warnings, days)
 
 
 _of_this_process: list[_Worker] = []
 _open = ExitStack()  # its source stays open as long as the process lives
 
 
-def _start(plant: Plant, open_source: OpenSource, windows: Windows) -> None:
-    _of_this_process.append(_Worker(plant, _open.enter_context(open_source()), windows))
+def _start(work: _Work, open_source: OpenSource) -> None:
+    _of_this_process.append(_Worker(work, _open.enter_context(open_source())))
 
 
 def _told(number: int) -> Told:
     return _of_this_process[-1].told(number)
 
 
-def _each_point(plant: Plant, open_source: OpenSource, windows: Windows, jobs: int) -> Iterator[Told]:
+def _each_point(work: _Work, open_source: OpenSource, jobs: int) -> Iterator[Told]:
     """The points in order. No more of them are begun than a few before the one that is waited for."""
-    numbers = range(len(plant.points))
+    numbers = range(len(work.plant.points))
     if jobs == 1:
         with open_source() as source:
-            yield from map(_Worker(plant, source, windows).told, numbers)
+            yield from map(_Worker(work, source).told, numbers)
         return
     # A fork shares the readings of a file; elsewhere each process is handed a copy.
     context = get_context("fork" if sys.platform == "linux" else None)
     ahead: deque[Future[Told]] = deque()
-    with ProcessPoolExecutor(jobs, context, _start, (plant, open_source, windows)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start, (work, open_source)) as pool:
         for number in numbers:
             ahead.append(pool.submit(_told, number))
             if len(ahead) > 2 * jobs:

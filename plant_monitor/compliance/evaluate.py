@@ -46,6 +46,7 @@ from plant_monitor.compliance.tables import (
     SUBSTITUTED_COLUMNS,
     Table,
 )
+from plant_monitor.compliance.warnings import Warned, early_warnings, over_range, silence
 from plant_monitor.holds import FlowCurve, flow_curve
 from plant_monitor.plant import VOLUME, Plant, Point, Series, Statistic
 from plant_monitor.readings import Finding, IntArray, Readings
@@ -80,6 +81,7 @@ class Evaluation:
     episodes: tuple[Episode, ...]  # the rows of ``exceedances``, as records
     volumes: Mapping[str, PointVolume]  # by point
     daily_headroom: Headroom
+    warned: Warned  # none unless asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class PointResult:
-    """What an evaluation says about one point: its rows of the tables of :data:`POINT_TABLES`, and its episodes."""
+    """What an evaluation says about one point: its rows of :data:`POINT_TABLES`, its episodes and warnings."""
 
     tables: Mapping[str, Table]
     episodes: tuple[Episode, ...]
     figures: Figures
+    warned: Warned  # none unless asked for
 
 
 def evaluate(
-    plant: Plant, readings: Readings, windows: Windows, *, until_ms: int | None = None, rates: bool = False
+    plant: Plant,
+    readings: Readings,
+    windows: Windows,
+    *,
+    until_ms: int | None = None,
+    rates: bool = False,
+    warnings: bool = False,
 ) -> Evaluation:
     """Means, verdicts, episodes and headroom of the plant over the windows.
 
@@ -123,7 +132,7 @@ def evaluate(
     the windows that hold into them: for each series its neighbours, for a totaliser the neighbouring
     *valid* registers, however far. ``until_ms``: a window that ends later is still running, so its
     verdict so far is shown but opens, grows and ends no episode; None: all windows are over.
-    ``rates``: count the readings that came, too.
+    ``rates``: count the readings that came, too. ``warnings``: what would have been warned of, too.
 
     Rule: design §5.
     """
@@ -131,7 +140,7 @@ def evaluate(
     results = []
     for point in points_in_order(plant):
         own = {s.parameter: by_series[plant.series_index[point.id, s.parameter]] for s in point.series}
-        results.append(evaluate_point(plant, point, own, span, until_ms=until_ms, rates=rates))
+        results.append(evaluate_point(plant, point, own, span, until_ms=until_ms, rates=rates, warnings=warnings))
     headroom, tables = evaluate_plant(plant, [result.figures for result in results], span)
     for name, columns in POINT_TABLES.items():
         tables[name] = Table.stack(columns, [result.tables[name] for result in results])
@@ -141,6 +150,7 @@ def evaluate(
         episodes=tuple(episode for result in results for episode in result.episodes),
         volumes={result.figures.point: result.figures.volume for result in results},
         daily_headroom=headroom,
+        warned=Warned.all([result.warned for result in results]),
     )
 
 
@@ -157,6 +167,7 @@ def evaluate_point(
     *,
     until_ms: int | None = None,
     rates: bool = False,
+    warnings: bool = False,
 ) -> PointResult:
     """The same of one point, which no other point has a part in.
 
@@ -169,10 +180,14 @@ def evaluate_point(
     parts: dict[str, list[Table]] = {name: [] for name in POINT_TABLES}
     found: list[Episode] = []
     findings: list[Finding] = []
+    warned: list[Warned] = []
     for series in sorted(point.series, key=lambda s: s.parameter):
+        own = readings[series.parameter]
+        if warnings:
+            warned.append(over_range(series, own, windows))
+            warned.append(silence(series, own, curve, windows, until_ms))
         if series.parameter == VOLUME:
             continue
-        own = readings[series.parameter]
         result = _judge_series(plant, point, series, own, curve, windows)
         daily = days[series.parameter] = result.daily
         by_month = judge_months(plant, point, series, daily, months)
@@ -184,13 +199,16 @@ def evaluate_point(
         if rates:
             counts = count_readings(series, own, curve, windows)
             parts["rates"].append(rates_table(series, counts, months, plant.quality.required_rate))
+        if warnings:
+            metered = curve.metered
+            warned.append(early_warnings(result, windows, plant.zone, metered=metered, until_ms=until_ms))
         runs = _episodes(result, windows, until_ms) + monthly_episodes(by_month, months, until_ms)
         found.extend(sorted(runs, key=lambda e: (e.start_ms, e.limit_set, e.statistic)))
         findings.extend(findings_of(result, curve, volume, windows) + monthly_findings(by_month, months))
     parts["exceedances"].append(exceedance_rows(found, plant))
     parts["findings"].append(finding_rows(findings, plant))
     tables = {name: Table.stack(columns, parts[name]) for name, columns in POINT_TABLES.items()}
-    return PointResult(tables, tuple(found), Figures(point.id, days, volume))
+    return PointResult(tables, tuple(found), Figures(point.id, days, volume), Warned.all(warned))
 
 
 def evaluate_plant(plant: Plant, figures: Sequence[Figures], span: Span) -> tuple[Headroom, dict[str, Table]]:

@@ -27,7 +27,8 @@ class WindowStatistics:
     ``mean``, ``min``, ``max``, ``median`` (W,) in the series' unit, NaN where nothing is valid; min,
     max and median are hourly only (empty for days), and no pH is ever averaged (``mean`` all NaN) ·
     ``due_ms``, ``valid_ms`` (W,) · ``load_kg`` (W,): 0 without due time, NaN where there is due but no
-    valid time, all NaN for what has no load.
+    valid time, all NaN for what has no load · ``weight`` (W,) what the mean is over: m³, or ms of valid
+    time where it is time-weighted.
     """
 
     mean: FloatArray
@@ -37,6 +38,7 @@ class WindowStatistics:
     due_ms: IntArray
     valid_ms: IntArray
     load_kg: FloatArray
+    weight: FloatArray
 
     @property
     def valid_share(self) -> FloatArray:
@@ -128,7 +130,7 @@ def _statistics(
         mean = np.where((valid_ms > 0) & averaged, moment / total, np.nan)
     load = np.where((valid_ms > 0) | (due_ms == 0), moment * to_kg, np.nan)
     low, high, median = extremes
-    return WindowStatistics(mean, low, high, median, due_ms, valid_ms, load)
+    return WindowStatistics(mean, low, high, median, due_ms, valid_ms, load, total)
 
 
 def _moments(weights: Weights, valid_ms: IntArray, by_volume: bool) -> tuple[FloatArray, FloatArray]:

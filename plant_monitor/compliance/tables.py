@@ -50,6 +50,10 @@ EVIDENCE_COLUMNS = (
     "point", "parameter", "date", "limit_set", "statistic", "verdict", "rule_version", "limit_set_version",
     "readings", "readings_sha256",
 )  # fmt: skip
+WARNING_COLUMNS = (
+    "point", "parameter", "kind", "start", "end", "limit_set", "statistic", "value", "bound", "unit", "count",
+    "passes_at", "avoid_mg_l", "avoid_flow_m3_h", "message_zh", "message_en",
+)  # fmt: skip
 FINDING_COLUMNS = ("time", "point", "parameter", "code", "message")
 
 

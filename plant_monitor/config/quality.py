@@ -9,11 +9,13 @@ from pydantic import TypeAdapter
 
 from plant_monitor import units
 from plant_monitor.config.draft import Draft, unit_of
-from plant_monitor.config.schema import QualitySection, ToleranceSection
+from plant_monitor.config.schema import QualitySection, SuspicionSection, ToleranceSection
 from plant_monitor.config.shape import Loc, fitted
 from plant_monitor.config.yaml_tree import Problems, read_tree
 from plant_monitor.errors import ConfigError
-from plant_monitor.plant import MarkedNumber, Quality, Tolerance
+from plant_monitor.plant import MarkedNumber, PhysicalRange, Quality, Suspicion, Tolerance
+
+SUSPICION_NUMBERS = ("flat_hours", "spike_sigmas", "jump_times", "drift_sigmas", "balance_share", "ratio_share")
 
 _PACKAGE, _FILE = "plant_monitor.compliance", "quality.yaml"
 
@@ -50,6 +52,28 @@ def quality_record(own: QualitySection, shipped: QualitySection) -> Quality:
         if substitution is None
         else MarkedNumber(substitution.effective_days, substitution.mark, substitution.source or ""),
         tuple(_tolerance(x) for x in comparison),
+        _suspicion(own.suspicion, shipped.suspicion),
+    )
+
+
+def _suspicion(own: SuspicionSection, shipped: SuspicionSection) -> Suspicion:
+    def number(name: str) -> float:
+        stated = getattr(own, name)
+        return float(getattr(shipped, name) if stated is None else stated)
+
+    stated = {x.parameter for x in own.ranges}
+    ranges = [*own.ranges, *(x for x in shipped.ranges if x.parameter not in stated)]
+    return Suspicion(
+        **{name: number(name) for name in SUSPICION_NUMBERS},
+        ranges=tuple(
+            PhysicalRange(
+                x.parameter,
+                x.unit,
+                None if x.lower is None else float(x.lower),
+                None if x.upper is None else float(x.upper),
+            )
+            for x in ranges
+        ),
     )
 
 
@@ -70,6 +94,7 @@ def _tolerance(section: ToleranceSection) -> Tolerance:
 
 def check_quality(draft: Draft) -> None:
     """Tolerances of plant.yaml: one kind each, in a unit of the parameter, and none that is never reached."""
+    _check_ranges(draft)
     last: dict[str, float | None] = {}
     for i, one in enumerate(draft.file.quality.comparison):
         loc: Loc = ("quality", "comparison", i)
@@ -87,3 +112,18 @@ def check_quality(draft: Draft) -> None:
                 expected = "entries of a parameter in ascending order, the one without below last"
                 draft.report((*loc, "below"), found, expected)
         last[one.parameter] = below
+
+
+def _check_ranges(draft: Draft) -> None:
+    """Ranges of plant.yaml: one a parameter, the right way round, in a unit of the parameter."""
+    seen: set[str] = set()
+    for i, one in enumerate(draft.file.quality.suspicion.ranges):
+        loc: Loc = ("quality", "suspicion", "ranges", i)
+        if one.parameter in seen:
+            draft.report((*loc, "parameter"), repr(one.parameter), "each parameter once")
+        seen.add(one.parameter)
+        if one.lower is not None and one.upper is not None and one.lower >= one.upper:
+            draft.report((*loc, "upper"), str(one.upper), f"a number above lower ({one.lower})")
+        usual = unit_of(one.parameter, None)
+        if usual is not None and not units.convertible(one.unit, usual):
+            draft.report((*loc, "unit"), repr(one.unit), f"a unit that can be converted to {usual}")

@@ -5,14 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from plant_monitor.allocation.documents import STATEMENT_HEADER, VOLUMES_HEADER
 from plant_monitor.compliance.evaluate import POINT_TABLES, Evaluation
-from plant_monitor.compliance.tables import EVIDENCE_COLUMNS, HEADROOM_COLUMNS, LAB_COLUMNS, REMOVAL_COLUMNS, Table
+from plant_monitor.compliance.tables import (
+    EVIDENCE_COLUMNS,
+    HEADROOM_COLUMNS,
+    LAB_COLUMNS,
+    REMOVAL_COLUMNS,
+    WARNING_COLUMNS,
+    Table,
+)
 from plant_monitor.errors import InputError
 
 #: The files of an evaluation and their columns.
@@ -22,6 +29,7 @@ RESULT_COLUMNS = {
     "headroom": HEADROOM_COLUMNS,
     "removal": REMOVAL_COLUMNS,
     "lab": LAB_COLUMNS,
+    "warnings": WARNING_COLUMNS,
 }
 
 
@@ -48,7 +56,9 @@ def table_text(table: Table) -> str:
 
 
 @contextmanager
-def evaluation_files(directory: Path) -> Iterator[Callable[[Mapping[str, str]], None]]:
+def evaluation_files(
+    directory: Path, names: Collection[str] = tuple(RESULT_COLUMNS)
+) -> Iterator[Callable[[Mapping[str, str]], None]]:
     """The files of an evaluation, to which rows are added by file; they appear at the end, unless an exception comes.
 
     Raises
@@ -65,9 +75,9 @@ def evaluation_files(directory: Path) -> Iterator[Callable[[Mapping[str, str]], 
     try:
         with _writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            for name in RESULT_COLUMNS:
+            for name in names:
                 files[name] = (directory / f"{name}.csv.part").open("w", encoding="utf-8", newline="")
-        add({name: ",".join(columns) + "\n" for name, columns in RESULT_COLUMNS.items()})
+        add({name: ",".join(RESULT_COLUMNS[name]) + "\n" for name in names})
         yield add
         with _writing(directory):
             for name, file in files.items():
@@ -89,9 +99,10 @@ def _writing(directory: Path) -> Iterator[None]:
 
 
 def write_evaluation(directory: Path, evaluation: Evaluation) -> None:
-    """All files of an evaluation; those of laboratory results and of the evidence stay empty."""
-    with evaluation_files(directory) as add:
-        add({name: table_text(getattr(evaluation, name)) for name in RESULT_COLUMNS if name not in {"lab", "evidence"}})
+    """All files of an evaluation but its warnings; those of laboratory results and of the evidence stay empty."""
+    names = [name for name in RESULT_COLUMNS if name != "warnings"]
+    with evaluation_files(directory, names) as add:
+        add({name: table_text(getattr(evaluation, name)) for name in names if name not in {"lab", "evidence"}})
 
 
 def read_results(directory: Path, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

@@ -242,11 +242,35 @@ class ToleranceSection(Section):
     source: Plain | None = Field(None, description="where the number stands")
 
 
+class RangeSection(Section):
+    """What a parameter cannot be."""
+
+    parameter: Id = Field(description="parameter key")
+    lower: Number | None = Field(None, description="readings below are suspect")
+    upper: Number | None = Field(None, description="readings above are suspect")
+    unit: Unit = Field(description="unit of lower and upper")
+    mark: Mark = Field("V", description=MARKS_OF_RULES)
+    source: Plain | None = Field(None, description="where the numbers stand")
+
+
+class SuspicionSection(Section):
+    """When a sensor is suspect; what is not stated is as shipped."""
+
+    flat_hours: Positive | None = Field(None, description="equal readings for so long are a flat line")
+    spike_sigmas: Positive | None = Field(None, description="a spike stands out by so many times the noise")
+    jump_times: Positive | None = Field(None, description="a jump is so many times the change that 90 % stay below")
+    drift_sigmas: Positive | None = Field(None, description="a drift leaves the history by so many of its spreads")
+    balance_share: Share | None = Field(None, description="outfalls against inlet: difference that is suspect")
+    ratio_share: Positive | None = Field(None, description="conductivity against chloride: change that is suspect")
+    ranges: list[RangeSection] = Field([], description="physical ranges; they replace those shipped for a parameter")
+
+
 class QualitySection(Section):
     """Data quality after HJ 355/356; what is not stated is as shipped."""
 
     transmission: TransmissionSection | None = Field(None, description="rate of data that arrive and are valid")
     substitution: SubstitutionSection | None = Field(None, description="loads of days without effective mean")
+    suspicion: SuspicionSection = Field(SuspicionSection(), description="when a sensor is suspect")
     comparison: list[ToleranceSection] = Field(
         [],
         description="tolerances beside the laboratory, in the order tried; they replace those shipped for a parameter",

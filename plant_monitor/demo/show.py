@@ -109,7 +109,9 @@ class Screen:
         return table
 
     def _alerts(self) -> Panel:
-        lines = self.told[-6:] or ["none yet"]
+        warnings = [title for title in self.told if "WARNING" in title]
+        exceedances = [title for title in self.told if "WARNING" not in title]
+        lines = [*exceedances[-4:], *warnings[-4:]] or ["none yet"]
         return Panel("\n".join(lines), title="报警 Alerts sent", title_align="left")
 
     def _bill(self, statement: Statement) -> Table:

@@ -31,6 +31,7 @@ from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import owe
 from plant_monitor.ledger.tables import alert_events, alerts
+from plant_monitor.plant import Name
 
 # The change and the alert's trail, itself included -> the messages that follow.
 Notices = Callable[[Change, Trail], Sequence[Notice]]
@@ -137,6 +138,7 @@ class AlertLog:
         *,
         points: Collection[str] | None = None,
         states: Collection[State] | None = None,
+        kind: Kind | None = None,
         parameter: str | None = None,
         limit_set: str | None = None,
         span: Span | None = None,
@@ -148,6 +150,8 @@ class AlertLog:
         ``span``: those with an exceeded window that touches it.
         """
         query = _filtered(select(alerts), points, states, parameter, limit_set, span)
+        if kind is not None:
+            query = query.where(alerts.c.kind == kind)
         if before_id is not None:
             query = query.where(alerts.c.id < before_id)
         with self._database.read() as connection:
@@ -175,11 +179,12 @@ class AlertLog:
             return [(alert, _trail(connection, alert.id)) for alert in found]
 
     def ongoing_since_ms(self) -> int | None:
-        """Start of the earliest episode that has not ended, over all alerts that are not closed; None: there is none.
+        """Start of the earliest exceedance that has not ended, over all alerts not closed; None: there is none.
 
         From there on the next evaluation has to look, so that it sees these episodes whole.
         """
-        query = select(alerts).where(alerts.c.state != State.CLOSED, alerts.c.ongoing)
+        kind = alerts.c.kind == Kind.EXCEEDANCE  # a warning speaks of now: nothing has to be looked back for
+        query = select(alerts).where(alerts.c.state != State.CLOSED, alerts.c.ongoing, kind)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return min((e.start_ms for row in rows for e in _alert(row).standing if e.ongoing), default=None)
@@ -277,7 +282,7 @@ def _add_event(connection: Connection, change: Change) -> int:
 
 
 def _numbers(alert: Alert) -> dict[str, Any]:
-    worst = alert.worst
+    worst = alert.told
     return {
         "since_ms": alert.since_ms,
         "until_ms": alert.until_ms,
@@ -312,6 +317,7 @@ _EPISODE = (
     "unit",
     "withdrawn",
     "seen_ms",
+    "evidence",
 )
 
 
@@ -326,12 +332,17 @@ def _alert(row: Row[Any]) -> Alert:
         Kind(row.kind),
         *key,
         opened_ms=row.opened_ms,
-        episodes=_episodes(key, row.episodes),
+        episodes=_episodes(Kind(row.kind), key, row.episodes),
         state=State(row.state),
         id=row.id,
         assignee=row.assignee,
     )
 
 
-def _episodes(key: tuple[str, str, str], stored: Iterable[Mapping[str, Any]]) -> tuple[Exceedance, ...]:
-    return tuple(Exceedance(*key, **{name: e[name] for name in _EPISODE}) for e in stored)
+def _episodes(kind: Kind, key: tuple[str, str, str], stored: Iterable[Mapping[str, Any]]) -> tuple[Exceedance, ...]:
+    found = []
+    for one in stored:
+        values: dict[str, Any] = {name: one[name] for name in _EPISODE if name != "evidence"}
+        words = one.get("evidence")  # older rows have none
+        found.append(Exceedance(*key, **values, kind=kind, evidence=None if words is None else Name(**words)))
+    return tuple(found)

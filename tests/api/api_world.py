@@ -26,6 +26,7 @@ from plant_monitor.answers import Evaluations, Outlooks
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.clock import ManualClock
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.config.plant_file import parse_plant
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import Plant
@@ -182,7 +183,13 @@ def make_world(
     fill_ledger(ledger, plant, evaluation(date(2026, 10, 1), date(2026, 10, 3)))
     object_to_something(ledger)
     world = World(plant, ledger, clock, None, keys, evaluation)  # type: ignore[arg-type]
+
+    def warnings(first: date, last: date) -> tuple[PlantWarning, ...]:
+        found = monitor.evaluate_days(plant, readings, first, last, until_ms=clock.now_ms(), warnings=True)
+        return found.warned.rows
+
     services: Mapping[str, Any] = {
+        "warnings": warnings,
         "health": lambda: world.health,
         "outlook": Outlooks(plant, evaluation.judged, None, ledger.annotations),
         "requests_per_s": 1e6,

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from api.api_world import DAY, NOW, OCT_1, World, alert_of, make_readings, make_world
 
-from plant_monitor.compliance.tables import DAILY_COLUMNS, EXCEEDANCE_COLUMNS, HEADROOM_COLUMNS, HOURLY_COLUMNS
+from plant_monitor.compliance.tables import (
+    DAILY_COLUMNS,
+    EXCEEDANCE_COLUMNS,
+    HEADROOM_COLUMNS,
+    HOURLY_COLUMNS,
+    WARNING_COLUMNS,
+)
 from plant_monitor.config.readings_file import read_readings
 from plant_monitor.windows import rfc3339
 
@@ -56,6 +62,7 @@ def test_daily_verdicts_are_those_of_the_evaluation(world: World) -> None:
         ("/compliance/hourly", HOURLY_COLUMNS),
         ("/exceedances", EXCEEDANCE_COLUMNS),
         ("/headroom", HEADROOM_COLUMNS),
+        ("/warnings", WARNING_COLUMNS),
     ],
 )
 def test_pages_and_csv_hold_the_same_rows_once_and_in_order(world: World, path: str, columns: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from plant_monitor.compliance.history import judged_days
 
 OCTOBER = date(2026, 10, 1), date(2026, 10, 3)
 ALL_OCTOBER = {"from": "2026-10-01"}
-TABLES = ("/compliance/daily", "/compliance/hourly", "/exceedances", "/alerts")
+TABLES = ("/compliance/daily", "/compliance/hourly", "/exceedances", "/warnings", "/alerts")
 
 # Each route of the API: how alpha asks for what is its own, and for what is beta's (None: there is no such thing).
 # `{…}` is filled in below. A route that is missing here fails the first test.
@@ -34,6 +34,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/annotations"): (None, None),
     ("POST", "/annotations/{number}/withdraw"): (None, None),
     ("GET", "/headroom/now"): ("/headroom/now", None),
+    ("GET", "/warnings"): ("/warnings", "/warnings?point=beta-outfall"),
     ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),

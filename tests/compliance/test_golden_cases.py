@@ -31,6 +31,7 @@ KEYS = {
     "limit_set",
     "start",
     "code",
+    "kind",
 }
 
 
@@ -52,7 +53,8 @@ def test_case(case: str, tmp_path: Path) -> None:
     expected = yaml.safe_load((folder / "expected.yaml").read_text())
     plant, readings = folder / "plant.yaml", folder / "readings.csv"
     lab = ["--lab", str(folder / "lab_results.csv")] if (folder / "lab_results.csv").exists() else []
-    assert main(["evaluate", str(plant), "--readings", str(readings), *lab, "--out", str(tmp_path)]) == 0
+    options = [*lab, "--suspects", "--out", str(tmp_path)]
+    assert main(["evaluate", str(plant), "--readings", str(readings), *options]) == 0
     rows = {name: list(csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in FILES}
     for name in FILES:
         if expected.get(name) == []:

@@ -82,7 +82,7 @@ class Plant:
             key = ledger.keys.add(role, member="" if role == who else who, label=who, now_ms=1)
             judged = AnnotatedSource(plant, source, ledger.annotations.standing())
             services = ApiServices(
-                plant, source, lambda: judged, ledger, never, never, act=never, health=lambda: {"status": "ok"}
+                plant, source, lambda: judged, ledger, never, never, never, act=never, health=lambda: {"status": "ok"}
             )
             headers = {"Authorization": f"Bearer {key.secret}"}
             answer = TestClient(create_app(services)).post(f"/api/v1{path}", json=body, headers=headers)

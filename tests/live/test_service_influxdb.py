@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.publish import single
 from servers import Influxd, Mosquitto, free_port, wait_until
 
-from plant_monitor.alerts.lifecycle import Action
+from plant_monitor.alerts.lifecycle import Action, Kind
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.readings import Readings
@@ -117,8 +117,13 @@ def exceeded_day(start: int = T0, cod: float = 400.0) -> Readings:
     return Readings.concat([Readings.of(hours, FLOW, 10.0), Readings.of(hours, COD, cod)])
 
 
+def states_of(world: World) -> list[str]:
+    """Of the exceedances in InfluxDB."""
+    return [r["state"] for r in world.results("SELECT state FROM alerts WHERE kind = 'exceedance'")]
+
+
 def told_of(service: Service) -> int:
-    return sum(service.ledger.alerts.counts().values())
+    return len(service.ledger.alerts.find(kind=Kind.EXCEEDANCE))
 
 
 def test_results_alerts_and_health_are_there(world: World) -> None:
@@ -126,12 +131,12 @@ def test_results_alerts_and_health_are_there(world: World) -> None:
         service.intake.commit(exceeded_day())
         world.later(1)
         wait_until(lambda: told_of(service) == 1, 60, "the alert is open")
-        wait_until(lambda: world.results("SELECT state FROM alerts"), 60, "the alert is in InfluxDB at once")
+        wait_until(lambda: states_of(world), 60, "the alert is in InfluxDB at once")
         wait_until(lambda: world.results(EXCEEDED), 60, "verdicts are published")
         assert [r["value"] for r in world.results(EXCEEDED)] == ["400"]
         service.ledger.alerts.act(1, Action.ACKNOWLEDGE, actor="lin", now_ms=NOW)
         wait_until(
-            lambda: [r["state"] for r in world.results("SELECT state FROM alerts")] == ["acknowledged"],
+            lambda: states_of(world) == ["acknowledged"],
             60,
             "what people do with an alert shows at once, too",
         )
@@ -167,7 +172,7 @@ def test_a_server_that_does_not_answer_delays_neither_verdicts_nor_alerts(world:
             os.kill(world.influxd._process.pid, signal.SIGCONT)
         wait_until(lambda: service.health()["results"]["days_unpublished"] == 0, 60, "published anew")
         wait_until(lambda: service.health()["journal"]["outbox_rows"] == 0, 60, "the backlog drains")
-        wait_until(lambda: world.results("SELECT state FROM alerts"), 60)
+        wait_until(lambda: states_of(world), 60)
         assert [r["value"] for r in world.results(EXCEEDED)] == ["400"]
         assert len(world.influxd.query_csv("readings", "SELECT value FROM readings WHERE parameter='cod_cr'")) == 24
 
@@ -185,7 +190,7 @@ def test_down_over_a_restart_of_ours(world: World) -> None:
     with world.running() as service:
         wait_until(lambda: service.health()["journal"]["outbox_rows"] == 0, 60)
         wait_until(lambda: world.results(EXCEEDED), 60)
-        wait_until(lambda: world.results("SELECT state FROM alerts"), 60)
+        wait_until(lambda: states_of(world), 60)
         assert told_of(service) == 1, "and nobody is told twice"
         assert len(world.influxd.query_csv("readings", "SELECT value FROM readings WHERE parameter='cod_cr'")) == 24
 

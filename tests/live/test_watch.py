@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from plant_monitor import monitor
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
+from plant_monitor.alerts.lifecycle import Kind as AlertKind
 from plant_monitor.annotations import AnnotatedSource, Annotation, Kind, problem_of
 from plant_monitor.answers import Evaluations
 from plant_monitor.clock import ManualClock
@@ -28,12 +29,15 @@ from plant_monitor.plant import (
     LimitSet,
     Member,
     Name,
+    PhysicalRange,
     Plant,
     Point,
+    Quality,
     Represents,
     Role,
     Series,
     Statistic,
+    Suspicion,
 )
 from plant_monitor.readings import Readings
 from plant_monitor.store.journal import Journal, open_journal
@@ -95,13 +99,22 @@ class Live:
     evaluations: Evaluations
 
     def at(self, time_ms: int) -> list[str]:
-        """Step at an instant; the titles of the messages told so far."""
+        """Step at an instant; the titles of the messages about exceedances told so far."""
         self.clock.set(time_ms)
         self.watch.step(time_ms)
         self.desk.deliver_due()
         return self.told()
 
     def told(self) -> list[str]:
+        return [title for title in self.titles() if "WARNING" not in title]
+
+    def warned(self, time_ms: int) -> list[str]:
+        """Step at an instant; the titles of the warnings told so far."""
+        self.at(time_ms)
+        return [title for title in self.titles() if "WARNING" in title]
+
+    def titles(self) -> list[str]:
+        """In the order they were told."""
         return [path.read_text().splitlines()[0] for path in sorted((self.folder / "alerts").glob("*.txt"))]
 
     def append(self, readings: Readings) -> None:
@@ -111,7 +124,7 @@ class Live:
 def opened(folder: Path, clock: ManualClock, results: Any = None, plant: Plant = PLANT) -> Live:
     journal = open_journal(folder / "journal.sqlite", SERIES)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
-    desk = AlertDesk(ledger, open_senders(PLANT.notify.channels, base=folder), plant, clock)
+    desk = AlertDesk(ledger, open_senders(plant.notify.channels, base=folder), plant, clock)
     watch = Watch(plant, journal, ledger, desk, results, clock)
     evaluations = Evaluations(plant, journal, journal, ledger.annotations, clock)
     return Live(folder, clock, journal, ledger, desk, watch, evaluations)
@@ -129,7 +142,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
     closed(one)
 
 
-def hours(day: int, value: float, series: int, *, first: int = 0, count: int = 24) -> Readings:
+def hours(day: int, value: Any, series: int, *, first: int = 0, count: int = 24) -> Readings:
     """Hourly readings of one series; an analyser's stand at the end of the hour they speak for."""
     late = HOUR_MS if PLANT.series[series].represents is Represents.BEFORE else 0
     times = T0 + day * DAY_MS + (first + np.arange(count)) * HOUR_MS + late
@@ -176,6 +189,85 @@ def test_a_silent_hour_is_still_judged(live: Live) -> None:
     assert "pH" in told
 
 
+def test_a_day_on_course_is_told_hours_before_it_is_exceeded(live: Live) -> None:
+    cod = Readings.concat([hours(0, 200.0, 2, count=6), hours(0, 500.0, 2, first=6, count=18)])
+    live.append(Readings.concat([hours(0, 10.0, 0), cod.take(cod.time <= T0 + 7 * HOUR_MS)]))
+    assert live.warned(T0 + 6 * HOUR_MS + SETTLE_MS) == []
+    early = live.warned(T0 + 7 * HOUR_MS + SETTLE_MS)
+    assert early == [
+        "[WARNING] member outfall: COD, hour above the daily limit",
+        "[WARNING] member outfall: COD, day on course to exceed",
+    ]
+    body = next(p.read_text() for p in (live.folder / "alerts").glob("*.txt") if "on course for" in p.read_text())
+    assert "on course for 425 mg/L (limit 300)" in body  # (6 · 200 + 18 · 500) / 24
+    assert "at most 323.5 mg/L" in body  # (24 · 300 − 6 · 200 − 500) / 17
+    assert live.told() == [], "a warning is no exceedance"
+    live.append(cod)
+    assert live.warned(T0 + DAY_MS - HOUR_MS + SETTLE_MS) == early, "told once"
+    (told,) = live.at(T0 + DAY_MS + SETTLE_MS)
+    assert told.startswith("[EXCEEDED]")
+    alerts = {a.kind: a for a in live.ledger.alerts.find(parameter="cod_cr")}
+    assert set(alerts) == {AlertKind.EXCEEDANCE, AlertKind.HOUR_ABOVE_LIMIT, AlertKind.ON_COURSE}
+    assert alerts[AlertKind.ON_COURSE].told.end_ms == T0 + 23 * HOUR_MS, "the day's last hour leaves nothing to warn of"
+
+
+def test_a_warning_that_turns_out_otherwise_is_over(live: Live) -> None:
+    cod = Readings.concat([hours(0, 200.0, 2, count=6), hours(0, 500.0, 2, first=6, count=1)])
+    live.append(Readings.concat([hours(0, 10.0, 0), cod]))
+    assert len(live.warned(T0 + 7 * HOUR_MS + SETTLE_MS)) == 2
+    live.append(hours(0, 100.0, 2, first=7, count=17))
+    after = live.warned(T0 + 8 * HOUR_MS + SETTLE_MS)
+    assert [t.split("]")[0] for t in after[2:]] == ["[WARNING OVER"] * 2
+    assert live.at(T0 + DAY_MS + SETTLE_MS) == []
+
+
+def test_silence_is_told_and_ends_with_the_next_reading(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 100.0, 2, count=4)]))
+    assert live.warned(T0 + 6 * HOUR_MS) == []
+    first = live.warned(T0 + 8 * HOUR_MS + SETTLE_MS)
+    assert first == ["[WARNING] member outfall: COD, silent"]
+    closed(live)
+    again = opened(live.folder, live.clock)
+    assert again.warned(T0 + 9 * HOUR_MS + SETTLE_MS) == first, "a restart repeats nothing"
+    again.append(hours(0, 100.0, 2, first=9, count=15))
+    assert again.warned(T0 + 10 * HOUR_MS + SETTLE_MS) == [*first, "[WARNING OVER] member outfall: COD, silent"]
+    closed(again)
+
+
+def test_warnings_of_days_long_gone_are_not_told(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2)]))
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    before = live.warned(T0 + 5 * DAY_MS)
+    live.append(hours(0, 900.0, 2))  # the analyser's day comes again, corrected
+    assert [t for t in live.warned(T0 + 5 * DAY_MS + HOUR_MS) if "limit" in t or "course" in t] == []
+    assert len(live.told()) == 1
+    assert [t.rpartition(" ")[2] for t in before] == ["silent"] * 2, "flow and COD are due, and still silent"
+
+
+def test_a_suspect_sensor_is_told_once_and_its_readings_still_count(tmp_path: Path) -> None:
+    ranges = (PhysicalRange("ph", "1", 0.0, 14.0),)
+    quality = Quality(suspicion=Suspicion(3.0, 12.0, 4.0, 3.0, 0.2, 0.25, ranges))
+    live = opened(tmp_path, ManualClock(T0), plant=replace(PLANT, quality=quality))
+    ph = hours(0, 7.0, 3)
+    ph.value[:] += np.arange(24) % 5 / 10
+    ph.value[3:9] = 7.77
+    ph.value[15] = 15.5
+    live.append(Readings.concat([hours(0, 0.0, 0), ph.take(np.arange(0))]))  # nothing flows: nothing is suspect
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    assert [t for t in live.titles() if "suspect" in t] == []
+    live.append(Readings.concat([hours(0, 10.0 + (np.arange(24) % 7), 0), ph]))
+    live.at(T0 + DAY_MS + HOUR_MS + SETTLE_MS)
+    suspect = [t for t in live.titles() if "suspect" in t]
+    assert suspect == ["[WARNING] member outfall: pH, suspect sensor"]
+    (alert,) = live.ledger.alerts.find(kind=AlertKind.SUSPECT_SENSOR)
+    assert {e.statistic for e in alert.episodes} == {"flat_line", "out_of_range"}
+    assert any("pH, hourly median 15.5" in title for title in live.told()), "it is suspect, and still judged"
+    live.at(T0 + DAY_MS + 3 * HOUR_MS + SETTLE_MS)
+    assert [t for t in live.titles() if "suspect" in t] == suspect
+    assert {w.kind for w in live.evaluations.warnings(DAY, DAY)} == {"flat_line", "out_of_range", "silence"}
+    closed(live)
+
+
 def test_answers_are_fresh(live: Live) -> None:
     live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2)]))
     live.clock.set(T0 + 2 * DAY_MS)
@@ -206,12 +298,12 @@ def test_an_annotation_reopens_its_day_and_its_withdrawal_restores_it(live: Live
     stored = live.ledger.annotations.add(said, now_ms=live.clock.now_ms(), actor="cli:li")
     assert value(live.evaluations(DAY, DAY)) == 200, "at once"
     assert len(live.at(T0 + DAY_MS + 2 * SETTLE_MS)) == 2, "the exceedance is withdrawn"
-    (alert,) = live.ledger.alerts.find()
+    (alert,) = live.ledger.alerts.find(kind=AlertKind.EXCEEDANCE)
     assert alert.episodes[0].withdrawn
     assert live.journal.read(2, T0, T0 + 2 * DAY_MS).valid.all(), "what came is as it came"
     live.ledger.annotations.withdraw(stored.id, "it was water", now_ms=live.clock.now_ms(), actor="cli:li")
     live.at(T0 + DAY_MS + 3 * SETTLE_MS)
-    assert not live.ledger.alerts.find()[0].episodes[0].withdrawn
+    assert not live.ledger.alerts.find(kind=AlertKind.EXCEEDANCE)[0].episodes[0].withdrawn
     assert list(live.evaluations(DAY, DAY).daily.rows()) == before
 
 
@@ -353,6 +445,8 @@ def test_old_months_are_dropped_and_stay_judged(tmp_path: Path) -> None:
     assert counts.kept_from_ms == day_start_ms(november, ZONE)
     with pytest.raises(InputError, match="dropped"):
         live.evaluations(DAY, DAY)
+    kinds = {w.kind for w in live.evaluations.warnings(november, november)}
+    assert kinds == {"silence"}, "what is suspect is learnt from what is kept alone"
     told = live.told()
     live.append(hours(0, 900.0, 2))
     assert live.at(later + 2 * DAY_MS + HOUR_MS) == told, "what was judged of it stands"

@@ -39,11 +39,12 @@ class Live:
         self.watch = Watch(plant, self.journal, self.ledger, self.desk, None, self.clock)
 
     def at(self, time_ms: int) -> list[str]:
-        """Step at an instant; the titles told so far."""
+        """Step at an instant; the titles about exceedances told so far."""
         self.clock.set(time_ms)
         self.watch.step(time_ms)
         self.desk.deliver_due()
-        return [path.read_text().splitlines()[0] for path in sorted((self.folder / "alerts").glob("*.txt"))]
+        titles = [path.read_text().splitlines()[0] for path in sorted((self.folder / "alerts").glob("*.txt"))]
+        return [title for title in titles if "WARNING" not in title]
 
     def append(self, start_ms: int, days: int, cod: float) -> None:
         """Hourly flow and COD of some days."""
