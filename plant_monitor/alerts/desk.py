@@ -203,6 +203,8 @@ class AlertDesk:
         ------
         StoreError  nothing was recorded; it is done the next time
         """
+        if not self._plant.notify.policies:
+            return ()
         now_ms = self._clock.now_ms()
 
         def step(alert: Alert, trail: Trail) -> Transition | None:

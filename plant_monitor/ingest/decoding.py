@@ -8,6 +8,7 @@ knows it (what was stored already changes nothing then).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -85,20 +86,20 @@ class Decoded:
     stamped: int = 0
 
 
-class Decoder:
+class Decoder(ABC):
     """How the messages of one station are read. This one's defaults fit a decoder that remembers nothing."""
 
     host_stamped = False  # True: a record may have no time of its own
 
+    @abstractmethod
     def decode(self, message: Incoming) -> Decoded:
         """The readings of a message; never raises."""
-        raise NotImplementedError
 
     def again(self, message: Incoming) -> Decoded:
         """The same for what was kept apart once: nothing is learnt from it."""
         return self.decode(message)
 
-    def session_lost(self) -> None:
+    def session_lost(self) -> None:  # noqa: B027 - most decoders have nothing to forget
         """The broker no longer has our session: messages may be missing."""
 
     def outgoing(self) -> Sequence[tuple[str, bytes]]:

@@ -234,7 +234,13 @@ _KEY = ("kind", "point", "parameter", "limit_set")
 def _due(connection: Connection, due: Due, now_ms: int) -> list[Change]:
     query = select(alerts).where(alerts.c.state != State.CLOSED).order_by(alerts.c.id)
     waiting = [_alert(row) for row in connection.execute(query)]
-    steps = ((alert, due(alert, _trail(connection, alert.id))) for alert in waiting)
+    trails: dict[int, list[tuple[Transition, int]]] = {alert.id: [] for alert in waiting}
+    columns = alert_events.c.alert_id, alert_events.c.transition, alert_events.c.time_ms
+    events = select(*columns).join(alerts, alerts.c.id == alert_events.c.alert_id)
+    ordered = events.where(alerts.c.state != State.CLOSED).order_by(alert_events.c.alert_id, alert_events.c.seq)
+    for alert_id, what, time_ms in connection.execute(ordered):
+        trails[alert_id].append((Transition(what), time_ms))
+    steps = ((alert, due(alert, trails[alert.id])) for alert in waiting)
     return [Change(step, alert, now_ms) for alert, step in steps if step is not None]
 
 
