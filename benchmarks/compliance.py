@@ -9,8 +9,8 @@ series into the flow's times, one lexsort((value, hour)) per pH series (design Â
 
 from __future__ import annotations
 
-import resource
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -149,9 +149,14 @@ def timed(work: Callable[[], object], runs: int = 3) -> float:
     return sorted(seconds)[runs // 2]
 
 
-def peak_mb() -> float:
-    """Largest memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def extra_mb(work: Callable[[], object]) -> float:
+    """Memory that the work holds at most beside what was there before, as numpy and Python count it."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def agreement(evaluation: Evaluation, found: dict[str, pd.DataFrame]) -> float:
@@ -188,9 +193,8 @@ def main() -> None:
     readings = year_of(plant, windows)
     size_mb = sum(getattr(readings, c).nbytes for c in ("time", "series", "value", "mark")) / 2**20
     print(f"one year, 7 points, {len(readings):,} readings, {size_mb:.0f} MiB of columns")
-    before = peak_mb()
-    evaluate(plant, readings, windows)
-    print(f"memory: {(peak_mb() - before) / size_mb:.2f} x the input on top of it")
+    extra = extra_mb(lambda: evaluate(plant, readings, windows))
+    print(f"memory: {extra / size_mb:.2f} x the input on top of it")
     ours = timed(lambda: evaluate(plant, readings, windows))
     floor_s = timed(lambda: floor(plant, readings))
     print(f"evaluate: {ours:.2f} s = {ours / floor_s:.2f} x the numpy floor ({floor_s:.2f} s)")

@@ -23,7 +23,7 @@ from plant_monitor.cli.options import messages
 from plant_monitor.compliance.evaluate import Figures, Span, evaluate_plant, points_in_order
 from plant_monitor.compliance.suspects import PointDays, balances
 from plant_monitor.compliance.tables import Table
-from plant_monitor.compliance.warnings import PlantWarning, warning_rows
+from plant_monitor.compliance.warnings import warning_rows
 from plant_monitor.config.results_file import evaluation_files, table_text
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
@@ -39,15 +39,13 @@ POINTS_A_PROCESS = 16
 class Told:
     """What is told of one point: CSV rows by file, how many of two kinds, and what the plant's figures need.
 
-    Of ``warnings`` there are few, and those of a balance come when all points are known: they are written at the end.
-    ``days`` are for those alone, and only where suspect sensors are asked for.
+    ``days`` are for the balances between points, and there only where suspect sensors are asked for.
     """
 
     texts: dict[str, str]
     daily_rows: int
     exceedances: int
     figures: Figures
-    warnings: list[PlantWarning]
     days: PointDays | None
 
 
@@ -65,7 +63,6 @@ def write_results(
     ``whole``: the windows and the days before them from which suspicion learns; None: sensors are not suspected.
     """
     figures, daily_rows, exceedances = [], 0, 0
-    warnings: list[PlantWarning] = []
     days: dict[str, PointDays] = {}
     with evaluation_files(out) as add:
         told_points = _each_point(_Work(plant, windows, whole), open_source, jobs)
@@ -75,13 +72,12 @@ def write_results(
             figures.append(told.figures)
             daily_rows += told.daily_rows
             exceedances += told.exceedances
-            warnings.extend(told.warnings)
             if told.days is not None:
                 days[told.figures.point] = told.days
-        if whole is not None:
-            warnings.extend(monitor.signs_within(windows, balances(plant, days, whole)))
+        # A balance is known when all points are: its rows come last.
+        found = [] if whole is None else monitor.signs_within(windows, balances(plant, days, whole))
         _, tables = evaluate_plant(plant, figures, Span.of(plant, windows))
-        tables |= {"lab": lab, "warnings": warning_rows(warnings, plant.zone)}
+        tables |= {"lab": lab, "warnings": warning_rows(found, plant.zone)}
         add({name: table_text(table) for name, table in tables.items()})
     return daily_rows, exceedances
 
@@ -108,9 +104,10 @@ class _Worker:
         if self.work.whole is not None:
             signs, days = monitor.suspicions_of_point(self.plant, self.source, point, self.work.whole)
             warnings.extend(monitor.signs_within(self.work.windows, signs))
-        texts = {name: table_text(table) for name, table in result.tables.items()}
+        tables = {**result.tables, "warnings": warning_rows(warnings, self.plant.zone)}
+        texts = {name: table_text(table) for name, table in tables.items()}
         counts = len(result.tables["daily"]), len(result.tables["exceedances"])
-        return Told(texts, *counts, result.figures, warnings, days)
+        return Told(texts, *counts, result.figures, days)
 
 
 _of_this_process: list[_Worker] = []

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plant_monitor.compliance.limits import EXCEEDED, MET, NO_LIMIT, VerdictArray, closest, exceeded
+from plant_monitor.compliance.limits import EXCEEDED, MET, NO_LIMIT, VerdictArray, closest
+from plant_monitor.holds import exceeds
 from plant_monitor.plant import Statistic
 from plant_monitor.readings import FloatArray, IntArray
 
@@ -57,27 +58,31 @@ def episodes(
     first = np.flatnonzero(np.diff(run, prepend=-1))
     last = np.append(first[1:], hit.size) - 1
     peaks = hit[closest(value[hit], lower[hit], upper[hit], run, first.size)]
+    over = exceeds(value[peaks], upper[peaks])
+    limits = np.where(over, upper[peaks], lower[peaks])
+    final = np.flatnonzero(ends)[-1:]  # the last window that ends a run
+    ongoing = hit[last] >= (final[0] if final.size else -1)
     point, parameter, limit_set, statistic, unit = key
     found = []
-    for a, b, p in zip(hit[first], hit[last], peaks, strict=True):
-        nothing = np.array([np.nan])
-        over = bool(exceeded(value[p : p + 1], nothing, upper[p : p + 1])[0])
-        peak, limit = float(value[p]), float(upper[p] if over else lower[p])
-        above, below = (peak, limit) if over else (limit, peak)
+    columns = (
+        edges[hit[first]], edges[hit[last] + 1], last - first + 1, value[peaks], limits, over, ongoing,
+    )  # fmt: skip
+    for start, end, windows, peak, limit, high, goes_on in zip(*(c.tolist() for c in columns), strict=True):
+        above, below = (peak, limit) if high else (limit, peak)
         found.append(
             Episode(
                 point,
                 parameter,
                 limit_set,
                 statistic,
-                int(edges[a]),
-                int(edges[b + 1]),
-                int(np.count_nonzero((hit >= a) & (hit <= b))),
+                start,
+                end,
+                windows,
                 peak,
                 limit,
                 above / below if below != 0 else None,
                 unit,
-                not bool(ends[b + 1 :].any()),
+                goes_on,
             )
         )
     return found

@@ -7,16 +7,17 @@ speaks of, so a re-evaluation of an old day tells what could have been known whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from plant_monitor.compliance.course import Course, day_course
-from plant_monitor.compliance.episodes import episodes
+from plant_monitor.compliance.episodes import Episode, episodes
 from plant_monitor.compliance.limits import (
     EXCEEDED,
     INSUFFICIENT_DATA,
@@ -80,16 +81,46 @@ class PlantWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """``rows``: a warning each time it would have been told, of hours one each · ``runs``: hours in a row as one."""
+class _HourByHour:
+    """Warnings of one limit that are asked for at the end of each hour, worded when they are read."""
 
-    rows: tuple[PlantWarning, ...] = ()
-    runs: tuple[PlantWarning, ...] = ()
+    at: Callable[[int], PlantWarning]  # what the end of an hour tells
+    found: tuple[Episode, ...]  # hours in a row
+    hours: dict[int, int]  # end of the hour (ms) -> its number, of each that tells something
+
+    def rows(self) -> Iterator[PlantWarning]:
+        return map(self.at, self.hours.values())
+
+    def runs(self) -> Iterator[PlantWarning]:
+        """Each with what its last hour says."""
+        for e in self.found:
+            last = self.at(self.hours[e.end_ms])
+            yield replace(
+                last, start_ms=e.start_ms, count=e.windows, ongoing=e.ongoing, value=e.peak, bound=e.limit
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What was, or would have been, warned of. Nobody pays for the words of what is not read."""
+
+    told: tuple[PlantWarning, ...] = ()
+    hourly: tuple[_HourByHour, ...] = ()
+
+    @cached_property
+    def rows(self) -> tuple[PlantWarning, ...]:
+        """A warning each time it would have been told, of hours one each."""
+        return (*self.told, *(w for one in self.hourly for w in one.rows()))
+
+    @cached_property
+    def runs(self) -> tuple[PlantWarning, ...]:
+        """The same with hours in a row as one."""
+        return (*self.told, *(w for one in self.hourly for w in one.runs()))
 
     @staticmethod
     def all(parts: Sequence[Warned]) -> Warned:
         """All together."""
-        return Warned(tuple(w for p in parts for w in p.rows), tuple(w for p in parts for w in p.runs))
+        return Warned(tuple(w for p in parts for w in p.told), tuple(h for p in parts for h in p.hourly))
 
 
 def early_warnings(
@@ -103,10 +134,10 @@ def early_warnings(
         if one.limit.statistic in (Statistic.DAILY_MEAN, Statistic.DAILY_LOAD):
             course = day_course(result.series, one, result.hourly, windows, metered=metered)
             parts.append(_on_course(result.series, one, course, windows, zone, until_ms))
-    return Warned.all(parts)
+    return Warned(hourly=tuple(parts))
 
 
-def _hours_above(series: Series, one: Judged, windows: Windows, until_ms: int | None) -> Warned:
+def _hours_above(series: Series, one: Judged, windows: Windows, until_ms: int | None) -> _HourByHour:
     def at(hour: int) -> PlantWarning:
         value, bound = float(one.hour_value[hour]), _bound(one, one.hour_value, windows, hour)
         limit, sign = f"{bound:.6g} {one.limit.unit}", ("高于", "above") if value > bound else ("低于", "below")
@@ -121,7 +152,7 @@ def _hours_above(series: Series, one: Judged, windows: Windows, until_ms: int | 
 
 def _on_course(
     series: Series, one: Judged, course: Course, windows: Windows, zone: ZoneInfo, until_ms: int | None
-) -> Warned:
+) -> _HourByHour:
     def at(hour: int) -> PlantWarning:
         value, bound = float(course.projected[hour]), _bound(one, course.projected, windows, hour)
         passes = float(course.passes_ms[hour])
@@ -192,19 +223,15 @@ def _told(
     one: Judged,
     windows: Windows,
     until_ms: int | None,
-) -> Warned:
-    """The warning of each hour that has one, and the runs of hours, each with what its last hour says."""
+) -> _HourByHour:
+    """The hours that are beyond the limit, each and in runs."""
     edges, day, limit = windows.hour_edges, windows.hour_day, one.limit
     if until_ms is not None:
         verdict = np.where(edges[1:] <= until_ms, verdict, INSUFFICIENT_DATA).astype(np.int8)
-    rows = {int(edges[hour + 1]): at(int(hour)) for hour in np.flatnonzero(verdict == EXCEEDED)}
+    hours = np.flatnonzero(verdict == EXCEEDED)
     key = ("", "", limit.limit_set, limit.statistic, limit.unit)
     found = episodes(key, value, limit.lower[day], limit.upper[day], verdict, edges)
-    runs = [
-        replace(rows[e.end_ms], start_ms=e.start_ms, count=e.windows, ongoing=e.ongoing, value=e.peak, bound=e.limit)
-        for e in found
-    ]
-    return Warned(tuple(rows.values()), tuple(runs))
+    return _HourByHour(at, tuple(found), dict(zip(edges[hours + 1].tolist(), hours.tolist(), strict=True)))
 
 
 def over_range(series: Series, readings: Readings, windows: Windows) -> Warned:
@@ -233,7 +260,7 @@ def over_range(series: Series, readings: Readings, windows: Windows) -> Warned:
                 bool(stop == marked.size), text,
             )
         )  # fmt: skip
-    return Warned(tuple(found), tuple(found))
+    return Warned(tuple(found))
 
 
 def silence(series: Series, readings: Readings, curve: FlowCurve, windows: Windows, until_ms: int | None) -> Warned:
@@ -271,7 +298,7 @@ def silence(series: Series, readings: Readings, curve: FlowCurve, windows: Windo
                 "h", 0, ongoing, text,
             )
         )  # fmt: skip
-    return Warned(tuple(found), tuple(found))
+    return Warned(tuple(found))
 
 
 def _due_ms(curve: FlowCurve, since: int, until: int, windows: Windows) -> int:
