@@ -260,7 +260,7 @@ def month_of_alerts(
         if before.last >= extent[0]:
             earlier.append(MonthSpan(before.label, before.start_ms, before.end_ms))
     owners = {p.id: p.member or "" for p in plant.points}
-    cases = [Case(owners.get(alert.point, ""), alert, trail) for alert, trail in alerts]
+    cases = [Case(alert.member or owners.get(alert.point, ""), alert, trail) for alert, trail in alerts]
     span = MonthSpan(month.label, month.start_ms, month.end_ms)
     return analysis(cases, span, earlier, _exceeded(evaluation, owners), set(owners.values()))
 

@@ -287,7 +287,7 @@ class Service:
             outlook=self.outlooks,
             warnings=self.evaluations.warnings,
             health=self.health,
-            act=self.desk.act,
+            desk=self.desk,
             clock=self.clock,
             workbook=workbook,
             member_pdf=render_pdf,

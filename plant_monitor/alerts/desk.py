@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail, due, policy_for
 from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
-from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess
+from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess, case
 from plant_monitor.alerts.notices import calendar_of, notices
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
@@ -78,6 +79,18 @@ class AlertBook(Protocol):
         """Take the steps that time demands, and owe their messages in one transaction."""
         ...
 
+    def open_case(
+        self,
+        case: Alert,
+        *,
+        actor: str,
+        comment: str,
+        files: Sequence[Attachment] = (),
+        notices: Callable[[Change, Trail], Sequence[Notice]],
+    ) -> Alert:
+        """Keep a case that a person opens, and owe its messages in one transaction."""
+        ...
+
     def act(
         self,
         alert_id: int,
@@ -87,6 +100,7 @@ class AlertBook(Protocol):
         now_ms: int,
         comment: str = "",
         assignee: str = "",
+        files: Sequence[Attachment] = (),
         notices: Callable[[Change, Trail], Sequence[Notice]],
     ) -> Alert | None:
         """What a person does, and its messages, in one transaction."""
@@ -176,7 +190,43 @@ class AlertDesk:
             self._wake.set()
         return changes
 
-    def act(self, alert_id: int, action: Action, *, actor: str, comment: str = "", assignee: str = "") -> Alert | None:
+    def open_case(
+        self,
+        kind: Kind,
+        *,
+        actor: str,
+        subject: str,
+        text: str,
+        member: str = "",
+        point: str = "",
+        parameter: str = "",
+        files: Sequence[Attachment] = (),
+    ) -> Alert:
+        """A case that a person opens, and word to those whom it concerns; it lives and is due like any alert.
+
+        ``member`` whose person opens it; empty: nobody of a member company.
+
+        Raises
+        ------
+        Refused     one of this name about the same is not closed yet
+        StoreError  nothing was recorded
+        """
+        now_ms, series = self._clock.now_ms(), (point, parameter)
+        made = case(kind, subject=subject, text=text, now_ms=now_ms, member=member, series=series)
+        alert = self._ledger.alerts.open_case(made, actor=actor, comment=text, files=files, notices=self._notices)
+        self._wake.set()
+        return alert
+
+    def act(
+        self,
+        alert_id: int,
+        action: Action,
+        *,
+        actor: str,
+        comment: str = "",
+        assignee: str = "",
+        files: Sequence[Attachment] = (),
+    ) -> Alert | None:
         """What a person does with an alert, and word to those whom it concerns; None where there is no such alert.
 
         Raises
@@ -191,6 +241,7 @@ class AlertDesk:
             now_ms=self._clock.now_ms(),
             comment=comment,
             assignee=assignee,
+            files=files,
             notices=self._notices,
         )
         self._wake.set()

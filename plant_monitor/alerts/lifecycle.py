@@ -19,7 +19,7 @@ from plant_monitor.plant import Name
 
 
 class Kind(StrEnum):
-    """What an alert is about: an exceedance, or a warning, which is never one (design §5)."""
+    """What an alert is about: an exceedance, a warning, which is never one (design §5), or a person's case."""
 
     EXCEEDANCE = "exceedance"
     HOUR_ABOVE_LIMIT = "hour_above_limit"
@@ -27,10 +27,14 @@ class Kind(StrEnum):
     OVER_RANGE = "over_range"
     SILENCE = "silence"
     SUSPECT_SENSOR = "suspect_sensor"
+    ENQUIRY = "enquiry"
+    OBJECTION = "objection"
 
 
 #: The warnings that every evaluation of today looks for.
 WARNINGS = frozenset({Kind.HOUR_ABOVE_LIMIT, Kind.ON_COURSE, Kind.OVER_RANGE, Kind.SILENCE})
+#: What a person opens. It rests on no readings, and has the same life and the same deadlines.
+CASES = frozenset({Kind.ENQUIRY, Kind.OBJECTION})
 
 
 class State(StrEnum):
@@ -140,6 +144,13 @@ class Exceedance:
     seen_ms: int = field(default=0, compare=False)  # end of the evaluation that showed it so
     kind: Kind = Kind.EXCEEDANCE
     evidence: Name | None = None
+    subject: str = ""  # what it is about where no series is: a title, the id of a device
+    member: str = ""  # whose it is where no point says so
+
+    @property
+    def key(self) -> Key:
+        """That of the alert it belongs to."""
+        return self.kind, self.point, self.parameter, self.limit_set, self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +165,7 @@ class Span:
         return self.start_ms <= episode.start_ms and episode.end_ms <= self.end_ms
 
 
-Key = tuple[Kind, str, str, str]
+Key = tuple[Kind, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +181,13 @@ class Alert:
     state: State = State.OPEN
     id: int = field(default=0)  # 0 = not recorded yet
     assignee: str = ""
+    subject: str = ""
+    member: str = ""
 
     @property
     def key(self) -> Key:
         """Of one key at most one alert is not closed."""
-        return self.kind, self.point, self.parameter, self.limit_set
+        return self.kind, self.point, self.parameter, self.limit_set, self.subject
 
     @property
     def standing(self) -> tuple[Exceedance, ...]:
@@ -233,6 +246,18 @@ class Change:
     comment: str = ""
 
 
+def case(kind: Kind, *, subject: str, text: str, now_ms: int, member: str = "", series: tuple[str, str]) -> Alert:
+    """What a person opens: about a ``subject``, perhaps one of a ``series`` (point, parameter), each may be empty.
+
+    ``member`` whose person it was; empty: nobody of a member company.
+    """
+    told = Exceedance(
+        *series, "", "", now_ms, now_ms, 0, 0.0, 0.0, None, False,
+        kind=kind, evidence=Name(text, text), subject=subject, member=member,
+    )  # fmt: skip
+    return Alert(kind, *series, "", now_ms, (told,), subject=subject, member=member)
+
+
 def severity(episode: Exceedance) -> float:
     """For comparing episodes: the ratio; one that would divide by 0 is the worst."""
     return math.inf if episode.peak_ratio is None else episode.peak_ratio
@@ -257,8 +282,7 @@ def assess(
     """
     by_key: dict[Key, list[Exceedance]] = {}
     for episode in (replace(e, seen_ms=covered.end_ms) for e in found):
-        key = (episode.kind, episode.point, episode.parameter, episode.limit_set)
-        by_key.setdefault(key, []).append(episode)
+        by_key.setdefault(episode.key, []).append(episode)
     known = [a for a in known if a.kind in kinds]
     pending = {a.key: a for a in known if a.state is not State.CLOSED}
     closed: dict[Key, list[Exceedance]] = {}
@@ -290,7 +314,8 @@ def _overlap(a: Exceedance, b: Exceedance) -> bool:
 def _open(key: Key, episodes: Sequence[Exceedance], now_ms: int) -> Change | None:
     if not episodes:
         return None
-    return Change(Transition.OPENED, Alert(*key, opened_ms=now_ms, episodes=_sorted(episodes)), now_ms)
+    alert = Alert(*key[:4], now_ms, _sorted(episodes), subject=key[4], member=episodes[0].member)
+    return Change(Transition.OPENED, alert, now_ms)
 
 
 def _grow(alert: Alert, found: Sequence[Exceedance], covered: Span, now_ms: int) -> Change | None:

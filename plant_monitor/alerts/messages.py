@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from plant_monitor.alerts.deadlines import Deadlines
 from plant_monitor.alerts.envelope import Message
-from plant_monitor.alerts.lifecycle import Change, Exceedance, Kind, Transition
+from plant_monitor.alerts.lifecycle import CASES, Change, Exceedance, Kind, Transition
 from plant_monitor.plant import Limit, LimitSet, Name, Plant, Statistic
 from plant_monitor.windows import local_day
 
@@ -70,7 +70,8 @@ CASE_EN = ("Answer by", " (official holidays not known yet: counted by weekdays)
 def message(change: Change, plant: Plant, language: str, until: Deadlines | None = None) -> Message:
     """The message about a step of an alert, in a language (zh, en, both); ``until``: the alert's deadlines."""
     languages = ("zh", "en") if language == "both" else (language,)
-    facts = (_Facts if change.alert.kind is Kind.EXCEEDANCE else _Warning)(change, plant, until)
+    kind = change.alert.kind
+    facts = (_Facts if kind is Kind.EXCEEDANCE else _Case if kind in CASES else _Warning)(change, plant, until)
     titles = [facts.zh_title() if x == "zh" else facts.en_title() for x in languages]
     bodies = [facts.zh_body() if x == "zh" else facts.en_body() for x in languages]
     return Message(" / ".join(titles), "\n\n".join(bodies))
@@ -229,6 +230,43 @@ class _Warning(_Facts):
             f"Seen: {self._time(self.worst.start_ms)} to {self._time(self.worst.end_ms)}, {state}",
         ]
         return "\n".join([*lines, "A warning is no verdict.", *self._case(CASE_EN, ": "), *self._number("Alert: ")])
+
+
+_CASES = {Kind.ENQUIRY: Name("咨询", "ENQUIRY"), Kind.OBJECTION: Name("异议", "OBJECTION")}
+
+
+class _Case(_Facts):
+    """What a person opened: by whom, about what, in which words."""
+
+    def __init__(self, change: Change, plant: Plant, until: Deadlines | None) -> None:
+        super().__init__(change, plant, until)
+        self.kind, said = _CASES[self.alert.kind], self.worst.evidence or Name("", "")
+        self.opened = self.transition is Transition.OPENED
+        self.text = "" if self.opened else said.zh  # on opening it is what was said with the step
+        member = plant.member_by_id.get(self.alert.member)
+        self.by = member.name if member is not None else None
+
+    def zh_title(self) -> str:
+        return f"【{self.kind.zh}{'' if self.opened else '·' + self.headline.zh}】{self.alert.subject}"
+
+    def en_title(self) -> str:
+        return f"[{self.kind.en}{'' if self.opened else ', ' + self.headline.en}] {self.alert.subject}"
+
+    def zh_body(self) -> str:
+        lines = [f"事由:{self.alert.subject}"]
+        lines += [f"提出:{self.by.zh}"] if self.by else []
+        lines += [f"地点:{self.where.zh}({self.alert.point})"] if self.alert.point else []
+        lines += [f"因子:{self.parameter.zh}"] if self.alert.parameter else []
+        lines += [f"内容:{self.text}"] if self.text else []
+        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._number("编号:")])
+
+    def en_body(self) -> str:
+        lines = [f"About: {self.alert.subject}"]
+        lines += [f"From: {self.by.en}"] if self.by else []
+        lines += [f"Where: {self.where.en} ({self.alert.point})"] if self.alert.point else []
+        lines += [f"What: {self.parameter.en}"] if self.alert.parameter else []
+        lines += [f"Text: {self.text}"] if self.text else []
+        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._number("Case: ")])
 
 
 def _windows(count: int, statistic: str) -> Name:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
 from plant_monitor.alerts.envelope import Notice
-from plant_monitor.alerts.lifecycle import Change, Transition
+from plant_monitor.alerts.lifecycle import CASES, Action, Alert, Change, Kind, Transition
 from plant_monitor.alerts.messages import is_told, message
 from plant_monitor.alerts.roster import Roster
 from plant_monitor.alerts.workdays import WorkCalendar
@@ -38,6 +38,26 @@ def notices(change: Change, trail: Trail, plant: Plant) -> tuple[Notice, ...]:
     return tuple(Notice(p.id, p.channels, message(change, plant, p.language, until)) for p in people)
 
 
+def problem_of(action: Action, alert: Alert, plant: Plant, *, comment: str, assignee: str) -> tuple[str, str] | None:
+    """What a step lacks that a person takes: the field, and what is expected there; None where nothing does."""
+    if action is Action.ASSIGN:
+        owner = owner_of(alert, plant)
+        known = ["operator", *([owner] if owner else []), *(p.id for p in plant.notify.people)]
+        if assignee not in known:
+            return "assignee", f"expected one of: {', '.join(known)}"
+    elif assignee:
+        return "assignee", "only assign hands an alert to somebody"
+    if action in (Action.REPLY, Action.REOPEN) and not comment.strip():
+        return "comment", f"{action} needs a comment"
+    return None
+
+
+def owner_of(alert: Alert, plant: Plant) -> str:
+    """The member whose alert it is: its own case, or about its outfall; empty: the plant's."""
+    point = plant.point_by_id.get(alert.point)
+    return alert.member or ((point.member or "") if point is not None else "")
+
+
 def calendar_of(plant: Plant) -> WorkCalendar:
     """The plant's working days."""
     return WorkCalendar(plant.zone, plant.notify.office)
@@ -50,14 +70,17 @@ def roster_of(plant: Plant) -> Roster:
 
 def _people(change: Change, policy: Policy, plant: Plant) -> Iterable[Person]:
     roster, alert = roster_of(plant), change.alert
-    point = plant.point_by_id.get(alert.point)
-    member = (point.member or "") if point is not None else ""
+    member = owner_of(alert, plant)
     found: list[Person] = []
+    if alert.kind in CASES and alert.member and change.transition is Transition.REPLIED:
+        found += roster.on_duty("member", change.time_ms, alert.member)  # who asked says whether it is answered
     if change.transition in _TO_ASSIGNEE:
         person = roster.person(alert.assignee)
         found += [person] if person is not None else roster.on_duty("member", change.time_ms, alert.assignee)
-    if not found or change.transition in (Transition.OVERDUE, Transition.REOPENED):
+    if not found or change.transition in (Transition.OVERDUE, Transition.REOPENED, Transition.REPLIED):
         found += roster.told(policy.tell, change.time_ms, member)
     if change.transition in _TO_SUPERIORS:
         found += roster.told(policy.escalate, change.time_ms, member)
+    if alert.kind is Kind.OBJECTION:  # it speaks of costs
+        found = [p for p in found if p.role != "officer"]
     return {p.id: p for p in found}.values()

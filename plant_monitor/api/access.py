@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from plant_monitor.alerts.lifecycle import Action
+from plant_monitor.alerts.lifecycle import Action, Alert, Kind, State
 from plant_monitor.api.errors import ApiError, not_found
 from plant_monitor.plant import FLOW, LimitSet, Member, Plant, Point
 
@@ -128,15 +128,32 @@ class Viewer:
         """Points whose alerts are open to the viewer; None for all, also those of points that are gone."""
         return frozenset(p.id for p in self.own_points) if self.role is ViewerRole.MEMBER else None
 
-    def sees_alert(self, point_id: str) -> bool:
-        """True where the alerts of a point are open to the viewer."""
-        return self.alert_points is None or point_id in self.alert_points
+    @property
+    def hidden_kinds(self) -> frozenset[Kind]:
+        """Kinds of alerts that do not exist for the viewer: an objection speaks of costs."""
+        return frozenset({Kind.OBJECTION}) if self.role is ViewerRole.OFFICER else frozenset()
 
-    def require_to_act(self, action: Action, assignee: str) -> None:
-        """403 for who may read an alert and not do this with it: a member only answers what was handed to it."""
-        answers = action is Action.REPLY and assignee == self.member_id
-        if self.role is ViewerRole.MEMBER and not answers:
-            raise ApiError(403, "forbidden", "a member's key may only reply, to an alert that was assigned to it")
+    def sees_alert(self, alert: Alert) -> bool:
+        """True where an alert is open to the viewer: a member's are those of its points, and its own cases."""
+        mine = self.alert_points is None or alert.point in self.alert_points or alert.member == self.member_id
+        return mine and alert.kind not in self.hidden_kinds
+
+    def require_to_act(self, action: Action, alert: Alert) -> None:
+        """403 for who may read an alert and not do this with it.
+
+        A member answers what was handed to it, and says of its own enquiry whether the answer satisfies.
+        """
+        if self.role is not ViewerRole.MEMBER or (action is Action.REPLY and alert.assignee == self.member_id):
+            return
+        asked = alert.kind is Kind.ENQUIRY and alert.member == self.member_id
+        if not asked or action not in (Action.CLOSE, Action.REOPEN) or alert.state not in (State.REPLIED, State.CLOSED):
+            text = "a member's key may reply to what was assigned to it, and close or reopen its own answered enquiry"
+            raise ApiError(403, "forbidden", text)
+
+    def require_to_ask(self, point: str) -> None:
+        """404 for an enquiry about a point that the viewer may not know of."""
+        if point and point not in {p.id for p in (*self.own_points, *self.result_points)}:
+            raise not_found("point", point, "body.point")
 
     def require_to_enter(self) -> None:
         """403 for who may not enter data."""

@@ -66,7 +66,7 @@ def analysis_routes(services: ApiServices) -> APIRouter:
         return [
             {**{name: getattr(row, name) for name in columns if name != "member"}, "member": row.owner or None}
             for row in rows
-            if row.owner in own
+            if row.owner in own and row.kind not in viewer.hidden_kinds
         ]
 
     return router

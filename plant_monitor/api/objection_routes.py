@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.lifecycle import Action
 from plant_monitor.api.access import Viewer, current_viewer
+from plant_monitor.api.attachments import AttachmentBody, Files, decoded, download
 from plant_monitor.api.errors import ApiError, invalid, not_found
 from plant_monitor.api.paging import decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
@@ -20,19 +20,8 @@ from plant_monitor.api.services import ApiServices, StoredObjection
 from plant_monitor.api.statement_routes import require_statement
 from plant_monitor.windows import rfc3339
 
-MAX_BYTES = 2_000_000  # of one attachment
 # Ids and places are integers of 64 bits at most: a larger one exists nowhere.
 ObjectionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-class Attachment(BaseModel):
-    """A file that belongs to an objection."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1, max_length=200, pattern=r'^[^/\\"\x00-\x1f]+$', examples=["dial.jpg"])
-    media_type: str = Field("application/octet-stream", pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=100)
-    content: str = Field(description="base64", max_length=MAX_BYTES * 4 // 3 + 4)
 
 
 class ObjectionBody(BaseModel):
@@ -42,7 +31,7 @@ class ObjectionBody(BaseModel):
 
     item: str = Field(description="item of one of the member's lines, or TOTAL", examples=["电费 electricity"])
     reason: str = Field(min_length=1, max_length=4000)
-    attachments: list[Attachment] = Field([], max_length=5)
+    attachments: list[AttachmentBody] = Files
 
 
 class StepBody(BaseModel):
@@ -89,7 +78,7 @@ def objection_routes(services: ApiServices) -> APIRouter:
             member=viewer.member_id,
             item=body.item,
             reason=body.reason,
-            attachments=[_attachment(a, i) for i, a in enumerate(body.attachments)],
+            attachments=[_stored(file) for file in decoded(body.attachments)],
             now_ms=services.clock.now_ms(),
             actor=viewer.actor,
         )
@@ -127,9 +116,7 @@ def objection_routes(services: ApiServices) -> APIRouter:
         if place > len(stored.attachments):
             raise not_found("attachment", place, "path.place")
         one = stored.attachments[place - 1]
-        # Never shown by a browser as a page of ours, whatever it claims to be.
-        headers = {"Content-Disposition": "attachment"}
-        return Response(base64.b64decode(one["content"]), media_type=one["media_type"], headers=headers)
+        return download(base64.b64decode(one["content"]), one["media_type"])
 
     @router.post("/objections/{objection}/{action}", response_model=ObjectionView)
     def post_step(
@@ -158,13 +145,9 @@ def objection_routes(services: ApiServices) -> APIRouter:
     return router
 
 
-def _attachment(given: Attachment, place: int) -> dict[str, str]:
-    try:
-        content = base64.b64decode(given.content, validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid("expected the content of the file in base64", f"body.attachments.{place}") from None
-    digest = hashlib.sha256(content).hexdigest()
-    return {"name": given.name, "media_type": given.media_type, "sha256": digest, "content": given.content}
+def _stored(file: Attachment) -> dict[str, str]:
+    content = base64.b64encode(file.content).decode()
+    return {"name": file.name, "media_type": file.media_type, "sha256": file.sha256, "content": content}
 
 
 def _objection(stored: StoredObjection, viewer: Viewer, zone: Any) -> dict[str, Any]:

@@ -362,7 +362,8 @@ class AlertView(BaseModel):
 
     id: int
     kind: str = Field(
-        description="exceedance, or a warning: hour_above_limit, on_course, over_range, silence, suspect_sensor"
+        description="exceedance; a warning: hour_above_limit, on_course, over_range, silence, suspect_sensor; "
+        "a person's case: enquiry, objection"
     )
     point: str
     parameter: str
@@ -375,11 +376,23 @@ class AlertView(BaseModel):
     ongoing: bool
     windows: int
     statistic: str
-    peak: float
-    limit: float
+    peak: float | None = Field(description="null: a case has no numbers")
+    limit: float | None
     unit: str
     peak_ratio: float | None
-    evidence: NameView | None = Field(description="of a warning: what it rests on, in words")
+    evidence: NameView | None = Field(description="of a warning: what it rests on, in words; of a case: what was said")
+    subject: str = Field(description="what it is about where no series is: the title of a case")
+    member: str = Field(description="whose it is where no point says so")
+
+
+class AlertFileView(BaseModel):
+    """A file of a step; `GET /alerts/{alert}/attachments/{place}` hands it out."""
+
+    place: int
+    name: str
+    media_type: str
+    sha256: str
+    bytes: int
 
 
 class EventView(BaseModel):
@@ -389,6 +402,7 @@ class EventView(BaseModel):
     transition: str
     actor: str = Field(description="empty: the monitor itself")
     comment: str
+    attachments: list[AlertFileView]
 
 
 class DeliveryView(BaseModel):

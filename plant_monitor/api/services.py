@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.lifecycle import Action, Alert, Kind, Span, State, Transition
 from plant_monitor.annotations import Annotation
@@ -55,6 +56,23 @@ class StoredEvent(Protocol):
     def comment(self) -> str: ...
 
 
+class StoredFile(Protocol):
+    """A file that came with a step of an alert."""
+
+    @property
+    def place(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+
+
 class StoredDelivery(Protocol):
     """A message and how far it has come."""
 
@@ -91,12 +109,16 @@ class Alerts(Protocol):
 
     def get(self, alert_id: int) -> Alert | None: ...
     def events(self, alert_id: int) -> Sequence[StoredEvent]: ...
+    def files(self, alert_id: int) -> Sequence[StoredFile]: ...
+    def file(self, alert_id: int, place: int) -> Attachment | None: ...
     def opened_between(self, start_ms: int, end_ms: int) -> Sequence[tuple[Alert, Trail]]: ...
     def counts(self) -> dict[str, int]: ...
     def find(
         self,
         *,
         points: Collection[str] | None = None,
+        member: str | None = None,
+        without: Collection[Kind] = (),
         states: Collection[State] | None = None,
         kind: Kind | None = None,
         parameter: str | None = None,
@@ -107,11 +129,30 @@ class Alerts(Protocol):
     ) -> Sequence[Alert]: ...
 
 
-class Act(Protocol):
-    """What a person does with an alert; None where there is no such alert."""
+class Desk(Protocol):
+    """What people do about alerts, with the messages that follow."""
 
-    def __call__(
-        self, alert_id: int, action: Action, *, actor: str, comment: str = "", assignee: str = ""
+    def open_case(
+        self,
+        kind: Kind,
+        *,
+        actor: str,
+        subject: str,
+        text: str,
+        member: str = "",
+        point: str = "",
+        parameter: str = "",
+        files: Sequence[Attachment] = (),
+    ) -> Alert: ...
+    def act(
+        self,
+        alert_id: int,
+        action: Action,
+        *,
+        actor: str,
+        comment: str = "",
+        assignee: str = "",
+        files: Sequence[Attachment] = (),
     ) -> Alert | None: ...
 
 
@@ -322,7 +363,7 @@ class ApiServices:
     outlook: Callable[[int], Outlook]
     warnings: Callable[[date, date], Sequence[PlantWarning]]
     health: Callable[[], Mapping[str, Any]]
-    act: Act
+    desk: Desk
     clock: Clock = field(default_factory=SystemClock)
     registry: CollectorRegistry | None = None
     requests_per_s: float = 20.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Annotated
 
@@ -10,7 +9,17 @@ import typer
 from rich.table import Table
 
 from plant_monitor.annotations import Annotation, Kind, covered, problem_of
-from plant_monitor.cli.options import DEFAULT_DATA, DataDir, PlantFile, instant, messages, reading_plant, show
+from plant_monitor.cli.options import (
+    DEFAULT_DATA,
+    Author,
+    DataDir,
+    PlantFile,
+    actor_of,
+    instant,
+    messages,
+    reading_plant,
+    show,
+)
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.errors import InputError
@@ -18,8 +27,6 @@ from plant_monitor.ledger.annotations import StoredAnnotation
 from plant_monitor.plant import VOLUME, Plant
 from plant_monitor.service import DataFolder
 from plant_monitor.windows import rfc3339
-
-Author = Annotated[str | None, typer.Option("--author", help="Who says so; the user of this machine, if left out.")]
 
 
 def annotate(
@@ -55,7 +62,7 @@ def annotate(
     with folder.source(plant) as source:
         count = covered(plant, source, one)
     with folder.ledger() as ledger:
-        stored = ledger.annotations.add(one, now_ms=SystemClock().now_ms(), actor=_actor(author))
+        stored = ledger.annotations.add(one, now_ms=SystemClock().now_ms(), actor=actor_of(author))
     sys.stdout.write(f"{stored.id}\n")
     messages.print(
         f"annotation {stored.id}: {kind} of {point} {parameter or '*'}, {count} readings in it", markup=False
@@ -88,15 +95,11 @@ def annotations_withdraw(
     """Take an annotation back; verdicts are again what they were without it. 撤回标注。"""
     load_plant(plant_file, secrets=False)
     with DataFolder(data).ledger() as ledger:
-        done = ledger.annotations.withdraw(number, reason, now_ms=SystemClock().now_ms(), actor=_actor(author))
+        done = ledger.annotations.withdraw(number, reason, now_ms=SystemClock().now_ms(), actor=actor_of(author))
     if done is None:
         raise InputError(f"there is no annotation {number}; `annotations list` shows what is there")
     messages.print(f"annotation {number}: withdrawn", markup=False)
     return 0
-
-
-def _actor(author: str | None) -> str:
-    return f"cli:{author or getpass.getuser()}"
 
 
 def _row(stored: StoredAnnotation, plant: Plant) -> tuple[str, ...]:

@@ -61,7 +61,17 @@ for _name, _command in COMMANDS.items():
 app.add_typer(
     _group("API keys. 接口密钥。", add=keys.keys_add, list=keys.keys_list, revoke=keys.keys_revoke), name="keys"
 )
-app.add_typer(_group("Alerts. 告警。", month=alerts.alerts_month), name="alerts")
+app.add_typer(
+    _group(
+        "Alerts and cases. 告警与咨询。",
+        list=alerts.alerts_list,
+        show=alerts.alerts_show,
+        open=alerts.alerts_open,
+        act=alerts.alerts_act,
+        month=alerts.alerts_month,
+    ),
+    name="alerts",
+)
 app.add_typer(_group("The InfluxDB of store.influxdb. 时序数据库。", setup=operation.influx_setup), name="influx")
 app.add_typer(
     _group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,9 +47,15 @@ LabFile = Annotated[
         "--lab", metavar="FILE", help="Laboratory results from this CSV, not from a store.", exists=True, dir_okay=False
     ),
 ]
+Author = Annotated[str | None, typer.Option("--author", help="Who says so; the user of this machine, if left out.")]
 DEFAULT_DATA = Path("plant-monitor-data")
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 _AS_WIDE_AS_NEEDED = 10_000
+
+
+def actor_of(author: str | None) -> str:
+    """How trails name who runs a command."""
+    return f"cli:{author or getpass.getuser()}"
 
 
 def show(table: Table) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
+from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import (
@@ -27,10 +28,11 @@ from plant_monitor.alerts.lifecycle import (
     Transition,
     next_state,
 )
+from plant_monitor.errors import Refused
 from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import owe
-from plant_monitor.ledger.tables import alert_events, alerts
+from plant_monitor.ledger.tables import alert_events, alert_files, alerts
 from plant_monitor.plant import Name
 
 # The change and the alert's trail, itself included -> the messages that follow.
@@ -61,6 +63,18 @@ class AlertEvent:
     snapshot: Mapping[str, Any]  # the alert's numbers after the step
 
 
+@dataclass(frozen=True, slots=True)
+class AlertFile:
+    """A file that came with a step, without its content."""
+
+    place: int  # 1, 2, … within the alert
+    seq: int
+    name: str
+    media_type: str
+    sha256: str
+    bytes: int
+
+
 class AlertLog:
     """All alerts of a ledger."""
 
@@ -87,6 +101,29 @@ class AlertLog:
         with self._database.write() as connection:
             return tuple(_store(connection, change, notices) for change in _due(connection, due, now_ms))
 
+    def open_case(
+        self,
+        case: Alert,
+        *,
+        actor: str,
+        comment: str,
+        files: Sequence[Attachment] = (),
+        notices: Notices = lambda _change, _trail: (),
+    ) -> Alert:
+        """Keep a case that a person opens (``lifecycle.case``), and the messages it causes.
+
+        Raises
+        ------
+        Refused  one of the same name about the same is not closed yet
+        """
+        with self._database.write() as connection:
+            if (other := _open_id(connection, case)) is not None:
+                raise Refused(f"case #{other} of this name is open: go on there, or choose another name")
+            stored = _store(connection, Change(Transition.OPENED, case, case.opened_ms, actor, comment), notices, files)
+            detail = {"kind": str(case.kind), "subject": case.subject}
+            note(connection, case.opened_ms, actor, "alert.open", str(stored.alert.id), detail)
+        return stored.alert
+
     def act(
         self,
         alert_id: int,
@@ -96,6 +133,7 @@ class AlertLog:
         now_ms: int,
         comment: str = "",
         assignee: str = "",
+        files: Sequence[Attachment] = (),
         notices: Notices = lambda _change, _trail: (),
     ) -> Alert | None:
         """What a person does with an alert, and the messages it causes; None where there is no such alert.
@@ -113,7 +151,7 @@ class AlertLog:
             if before.state is State.CLOSED and (other := _open_id(connection, before)) is not None:
                 raise ActionRefused(before.state, action, f"alert #{other} of the same kind and place is open")
             alert = replace(before, state=state, assignee=assignee or before.assignee)
-            _store(connection, Change(_DONE[action], alert, now_ms, actor, comment), notices)
+            _store(connection, Change(_DONE[action], alert, now_ms, actor, comment), notices, files)
             note(connection, now_ms, actor, f"alert.{action}", str(alert_id))
         return alert
 
@@ -133,10 +171,27 @@ class AlertLog:
             for r in rows
         )
 
+    def files(self, alert_id: int) -> tuple[AlertFile, ...]:
+        """The files of an alert, in the order in which they came."""
+        columns = [alert_files.c[name] for name in ("seq", "name", "media_type", "sha256", "bytes")]
+        query = select(*columns).where(alert_files.c.alert_id == alert_id).order_by(alert_files.c.id)
+        with self._database.read() as connection:
+            return tuple(AlertFile(i, *row) for i, row in enumerate(connection.execute(query), 1))
+
+    def file(self, alert_id: int, place: int) -> Attachment | None:
+        """One file of an alert with its content, by its place from 1; None where there is none."""
+        columns = [alert_files.c[name] for name in ("name", "media_type", "content")]
+        query = select(*columns).where(alert_files.c.alert_id == alert_id).order_by(alert_files.c.id)
+        with self._database.read() as connection:
+            row = connection.execute(query.limit(1).offset(place - 1)).one_or_none()
+        return None if row is None else Attachment(*row)
+
     def find(
         self,
         *,
         points: Collection[str] | None = None,
+        member: str | None = None,
+        without: Collection[Kind] = (),
         states: Collection[State] | None = None,
         kind: Kind | None = None,
         parameter: str | None = None,
@@ -147,9 +202,15 @@ class AlertLog:
     ) -> tuple[Alert, ...]:
         """Alerts that fit every filter given, the newest first; ``before_id`` goes on below a page.
 
-        ``span``: those with an exceeded window that touches it.
+        ``span``: those with an exceeded window that touches it. ``member``: beside those of ``points`` the
+        member's own. ``without`` these kinds.
         """
-        query = _filtered(select(alerts), points, states, parameter, limit_set, span)
+        query = _filtered(select(alerts), states, parameter, limit_set, span)
+        if points is not None:
+            there = alerts.c.point.in_(sorted(points))
+            query = query.where(there if member is None else or_(there, alerts.c.member == member))
+        if without:
+            query = query.where(alerts.c.kind.not_in(sorted(without)))
         if kind is not None:
             query = query.where(alerts.c.kind == kind)
         if before_id is not None:
@@ -198,14 +259,11 @@ class AlertLog:
 
 def _filtered(
     query: Select[Any],
-    points: Collection[str] | None,
     states: Collection[State] | None,
     parameter: str | None,
     limit_set: str | None,
     span: Span | None,
 ) -> Select[Any]:
-    if points is not None:
-        query = query.where(alerts.c.point.in_(sorted(points)))
     if states is not None:
         query = query.where(alerts.c.state.in_(sorted(str(s) for s in states)))
     if parameter is not None:
@@ -228,7 +286,7 @@ def _open_id(connection: Connection, alert: Alert) -> int | None:
     return connection.execute(select(alerts.c.id).where(*same, alerts.c.state != State.CLOSED)).scalar_one_or_none()
 
 
-_KEY = ("kind", "point", "parameter", "limit_set")
+_KEY = ("kind", "point", "parameter", "limit_set", "subject")
 
 
 def _due(connection: Connection, due: Due, now_ms: int) -> list[Change]:
@@ -250,7 +308,7 @@ def _trail(connection: Connection, alert_id: int) -> list[tuple[Transition, int]
     return [(Transition(what), time_ms) for what, time_ms in connection.execute(query)]
 
 
-def _store(connection: Connection, change: Change, notices: Notices) -> Change:
+def _store(connection: Connection, change: Change, notices: Notices, files: Sequence[Attachment] = ()) -> Change:
     """Keep the alert as it is now, its event, and the messages owed; the change with the id of a new alert."""
     alert = change.alert
     if alert.id:
@@ -261,6 +319,10 @@ def _store(connection: Connection, change: Change, notices: Notices) -> Change:
         alert = replace(alert, id=new_id)
     stored = replace(change, alert=alert)
     seq = _add_event(connection, stored)
+    for file in files:
+        about = {"alert_id": alert.id, "seq": seq, "name": file.name, "media_type": file.media_type}
+        content = {"sha256": file.sha256, "bytes": len(file.content), "content": file.content}
+        connection.execute(insert(alert_files).values(**about, **content))
     owed = notices(stored, _trail(connection, alert.id))
     owe(connection, alert.id, seq, change.transition, owed, change.time_ms)
     return stored
@@ -305,12 +367,13 @@ def _columns(alert: Alert) -> dict[str, Any]:
         **dict(zip(_KEY, map(str, alert.key), strict=True)),
         "state": str(alert.state),
         "assignee": alert.assignee,
+        "member": alert.member,
         "episodes": [_episode_json(e) for e in alert.episodes],
         **_numbers(alert),
     }
 
 
-# Point, parameter and limit set are those of the alert.
+# Point, parameter, limit set, subject and member are those of the alert.
 _EPISODE = (
     "statistic",
     "start_ms",
@@ -333,22 +396,22 @@ def _episode_json(episode: Exceedance) -> dict[str, Any]:
 
 
 def _alert(row: Row[Any]) -> Alert:
-    key = row.point, row.parameter, row.limit_set
+    about = {name: getattr(row, name) for name in ("point", "parameter", "limit_set", "subject", "member")}
+    about["kind"] = Kind(row.kind)
     return Alert(
-        Kind(row.kind),
-        *key,
+        **about,
         opened_ms=row.opened_ms,
-        episodes=_episodes(Kind(row.kind), key, row.episodes),
+        episodes=_episodes(row.episodes, about),
         state=State(row.state),
         id=row.id,
         assignee=row.assignee,
     )
 
 
-def _episodes(kind: Kind, key: tuple[str, str, str], stored: Iterable[Mapping[str, Any]]) -> tuple[Exceedance, ...]:
+def _episodes(stored: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> tuple[Exceedance, ...]:
     found = []
     for one in stored:
         values: dict[str, Any] = {name: one[name] for name in _EPISODE if name != "evidence"}
         words = one.get("evidence")  # older rows have none
-        found.append(Exceedance(*key, **values, kind=kind, evidence=None if words is None else Name(**words)))
+        found.append(Exceedance(**about, **values, evidence=None if words is None else Name(**words)))
     return tuple(found)

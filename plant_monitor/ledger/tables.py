@@ -1,6 +1,6 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
-Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``audit``,
+Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``alert_files``, ``audit``,
 ``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_events`` are append-only: triggers
 in the database refuse to change or delete a row. So they do for ``statements``, but that a draft becomes issued or
 superseded, once.
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -48,6 +49,8 @@ alerts = Table(
     Column("peak", Float, nullable=False),
     Column("limit_value", Float, nullable=False),
     Column("peak_ratio", Float),
+    Column("subject", String(256), nullable=False),  # what it is about where no series is
+    Column("member", String(128), nullable=False),  # whose it is where no point says so
     Index("alerts_point", "point", "until_ms"),
     sqlite_autoincrement=True,  # an id is never used again
 )
@@ -59,6 +62,7 @@ Index(
     alerts.c.point,
     alerts.c.parameter,
     alerts.c.limit_set,
+    alerts.c.subject,
     unique=True,
     sqlite_where=text("state <> 'closed'"),
     postgresql_where=text("state <> 'closed'"),
@@ -74,6 +78,21 @@ alert_events = Table(
     Column("actor", String(128), nullable=False),  # empty = the monitor itself
     Column("comment", Text, nullable=False),
     Column("snapshot", JSON, nullable=False),  # the alert's numbers after the step
+)
+
+alert_files = Table(
+    "alert_files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", Integer, ForeignKey("alerts.id"), nullable=False),
+    Column("seq", Integer, nullable=False),  # the step it came with
+    Column("name", String(256), nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("alert_files_alert", "alert_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 deliveries = Table(

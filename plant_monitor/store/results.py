@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from plant_monitor.alerts.lifecycle import Alert
+from plant_monitor.alerts.lifecycle import CASES, Alert
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.plant import Plant
 from plant_monitor.store.influx import InfluxServer, quoted
@@ -172,6 +172,8 @@ def _result_rows(plant: Plant, evaluation: Evaluation) -> list[Row]:
 
 def _alert_rows(plant: Plant, alert: Alert) -> list[Row]:
     rows: list[Row] = []
+    if alert.kind in CASES:  # they are people's, and of no series
+        return rows
     for episode in alert.standing:
         tags = (
             ("plant", plant.id),

@@ -152,7 +152,7 @@ def test_each_point_and_limit_set_has_its_own_alert_and_statistics_share_one() -
 
 def test_a_ratio_that_divides_by_zero_is_the_worst() -> None:
     day = episodes("EmE")
-    alert = Alert(*_key(day[0]), opened_ms=0, episodes=(replace(day[0], peak_ratio=None), day[1]))
+    alert = Alert(*_key(day[0])[:4], opened_ms=0, episodes=(replace(day[0], peak_ratio=None), day[1]))
     assert alert.worst.start_ms == 0
 
 

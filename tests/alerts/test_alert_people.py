@@ -14,7 +14,7 @@ from alerts.test_alert_desk import Phone
 
 from plant_monitor.alerts.desk import GIVE_UP_MS, TRIES, AlertDesk
 from plant_monitor.alerts.envelope import NotSent
-from plant_monitor.alerts.lifecycle import Action, Span, Transition
+from plant_monitor.alerts.lifecycle import Action, Kind, Span, Transition
 from plant_monitor.clock import ManualClock
 from plant_monitor.ledger import Ledger
 from plant_monitor.notify import Notify, Person, Policy, Shift, StandIn, Term
@@ -152,6 +152,34 @@ def test_a_case_goes_to_the_company_and_back(office: Office) -> None:
     office.desk.act(1, Action.CLOSE, actor="officer:chen")
     assert office.at("2026-10-30T00:00") == {}
     assert not office.phones["lu-app"].rang
+
+
+def test_an_enquiry_of_a_company_is_answered_in_time_or_told_above_and_the_company_says_if_it_satisfies(
+    office: Office,
+) -> None:
+    about = {"subject": "COD of 3 October", "text": "请说明", "point": "shennong-outfall", "member": "shennong"}
+    office.desk.open_case(Kind.ENQUIRY, actor="member:he", **about)
+    assert office.at(NOW) == {"chen-app": ["opened"]}
+    letter = office.phones["chen-app"].rang[-1].message
+    assert letter.title == "【咨询】COD of 3 October"
+    assert letter.body.splitlines() == [
+        "事由:COD of 3 October", "提出:神农", "地点:神农排放口(shennong-outfall)", "期限:2026-10-15 17:30",
+        "说明:请说明", "编号:#1",
+    ]  # fmt: skip
+    assert office.at("2026-10-13T12:00") == {"chen-app": ["unacknowledged"], "wang-app": ["unacknowledged"]}
+    assert office.phones["wang-app"].rang[-1].message.title == "【咨询·无人确认】COD of 3 October"
+    office.desk.act(1, Action.ACKNOWLEDGE, actor="officer:chen")
+    office.desk.act(1, Action.REPLY, actor="officer:chen", comment="rain")
+    assert office.at("2026-10-13T12:30") == {"he-app": ["replied"], "chen-app": ["replied"]}
+    office.desk.act(1, Action.REOPEN, actor="member:he", comment="there was none")
+    assert office.at("2026-10-13T12:40") == {"chen-app": ["reopened"]}
+    assert office.at("2026-10-15T17:30") == {"chen-app": ["overdue"], "wang-app": ["overdue"]}
+
+
+def test_an_objection_is_told_to_no_officer(office: Office) -> None:
+    office.desk.open_case(Kind.OBJECTION, actor="member:he", subject="2026-10-01", text="too much", member="shennong")
+    assert office.at(NOW) == {}
+    assert office.ledger.alerts.get(1) is not None
 
 
 def test_a_restart_at_any_step_neither_repeats_nor_loses(tmp_path: Path) -> None:

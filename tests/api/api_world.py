@@ -198,7 +198,7 @@ def make_world(
         **more,
     }
     shown = evaluation_instead or evaluation
-    services.setdefault("act", AlertDesk(ledger, {}, plant, clock).act)
+    services.setdefault("desk", AlertDesk(ledger, {}, plant, clock))
     asked = source or readings
     judged = Evaluations(plant, asked, None, ledger.annotations, clock).judged
     app = create_app(ApiServices(plant, asked, judged, ledger, shown, clock=clock, **services))

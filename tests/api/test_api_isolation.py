@@ -10,6 +10,8 @@ import pytest
 from api.api_world import HOUR, OCT_1, PLANT, World, alert_of
 
 from plant_monitor import monitor
+from plant_monitor.alerts.lifecycle import Kind as AlertKind
+from plant_monitor.alerts.lifecycle import case
 from plant_monitor.annotations import AnnotatedSource, Annotation, Kind
 from plant_monitor.compliance.history import judged_days
 
@@ -40,6 +42,8 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
     ("GET", "/analysis"): ("/analysis", None),
     ("GET", "/alerts/{alert}"): ("/alerts/{alpha_alert}", "/alerts/{beta_alert}"),
+    ("POST", "/alerts"): (None, None),
+    ("GET", "/alerts/{alert}/attachments/{place}"): (None, "/alerts/{beta_case}/attachments/1"),
     ("POST", "/alerts/{alert}/{action}"): (None, "/alerts/{beta_alert}/acknowledge"),
     ("GET", "/statements"): ("/statements", None),
     ("POST", "/statements"): (None, None),
@@ -83,7 +87,14 @@ def changed(world: World) -> None:
 def fill(path: str, world: World) -> str:
     alerts = {f"{m}_alert": alert_of(world, f"{m}-outfall") for m in ("alpha", "beta")}
     objection = world.ledger.objections.find(member="beta")[0].id
-    return path.format(**alerts, beta_objection=objection)
+    return path.format(**alerts, beta_objection=objection, beta_case=case_of(world, "beta"))
+
+
+def case_of(world: World, member: str) -> int:
+    """The member's enquiry, with a file."""
+    known = [a.id for a in world.ledger.alerts.find(kind=AlertKind.ENQUIRY) if a.member == member]
+    body = {"subject": f"{member} asks", "text": member, "attachments": [{"name": f"{member}.txt", "content": "YQ=="}]}
+    return known[0] if known else int(world.ask(member, "POST", "/alerts", json=body).json()["id"])
 
 
 def concrete(path: str) -> str:
@@ -252,6 +263,46 @@ def test_public_figures_do_not_open_readings_alerts_or_messages(world: World) ->
     assert {a["point"] for a in world.items("alpha", "/alerts")} == {"alpha-outfall"}
     own = world.get("alpha", f"/alerts/{alert_of(world, 'alpha-outfall')}").json()
     assert own["deliveries"] is None
+
+
+def test_an_enquiry_is_its_members_and_its_files_too(world: World) -> None:
+    number = case_of(world, "beta")
+    assert number not in [a["id"] for a in world.items("alpha", "/alerts")]
+    assert world.items("beta", "/alerts", kind="enquiry")[0]["subject"] == "beta asks"
+    (file,) = world.get("beta", f"/alerts/{number}").json()["events"][0]["attachments"]
+    assert (file["name"], file["bytes"]) == ("beta.txt", 1)
+    answer = world.get("officer", f"/alerts/{number}/attachments/1")
+    assert (answer.content, answer.headers["content-disposition"]) == (b"a", "attachment")
+    assert world.get("officer", f"/alerts/{number}/attachments/2").status_code == 404
+    for point in ("beta-outfall", "plant-basin", "ghost"):
+        body = {"subject": "x", "text": "y", "point": point}
+        assert world.ask("alpha", "POST", "/alerts", json=body).status_code == 404
+    assert world.ask("alpha", "POST", "/alerts", json={**body, "point": "plant-effluent"}).status_code == 200
+
+
+def test_who_asked_says_whether_it_is_answered(world: World) -> None:
+    path = f"/alerts/{case_of(world, 'beta')}"
+    assert world.ask("beta", "POST", f"{path}/close").status_code == 403  # not answered yet
+    assert world.ask("officer", "POST", f"{path}/acknowledge").status_code == 200
+    file = {"name": "why.txt", "content": "YmVjYXVzZQ=="}
+    answer = world.ask("officer", "POST", f"{path}/reply", json={"comment": "so", "attachments": [file]})
+    assert [e["attachments"] for e in answer.json()["events"]][2][0]["name"] == "why.txt"
+    assert world.ask("beta", "POST", f"{path}/reopen", json={"comment": "no"}).json()["state"] == "reopened"
+    assert world.ask("officer", "POST", f"{path}/reply", json={"comment": "so"}).status_code == 200
+    assert world.ask("beta", "POST", f"{path}/close").json()["state"] == "closed"
+    broken = {"comment": "x", "attachments": [{"name": "x", "content": "?"}]}
+    error = world.ask("beta", "POST", f"{path}/reopen", json=broken).json()["error"]
+    assert error["where"] == "body.attachments.0"
+
+
+def test_an_officer_knows_of_no_objection(world: World) -> None:
+    made = case(AlertKind.OBJECTION, subject="s", text="t", now_ms=1, member="alpha", series=("", ""))
+    number = world.ledger.alerts.open_case(made, actor="member:x", comment="t").id
+    assert world.get("officer", f"/alerts/{number}").status_code == 404
+    assert world.get("beta", f"/alerts/{number}").status_code == 404
+    assert number not in [a["id"] for a in world.items("officer", "/alerts")]
+    assert number in [a["id"] for a in world.items("alpha", "/alerts")]
+    assert world.get("operator", f"/alerts/{number}").json()["peak"] is None
 
 
 def test_a_member_may_not_treat_its_own_alert(world: World) -> None:
