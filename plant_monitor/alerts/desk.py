@@ -18,6 +18,7 @@ from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail, due, policy_for
 from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
 from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess, case
+from plant_monitor.alerts.mutes import Mute, held_back
 from plant_monitor.alerts.notices import calendar_of, notices
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
@@ -143,6 +144,14 @@ class Outbox(Protocol):
         ...
 
 
+class Mutes(Protocol):
+    """Where mutes are kept."""
+
+    def find(self) -> Sequence[Mute]:
+        """All of them, the newest first."""
+        ...
+
+
 class AlertLedger(Protocol):
     """What the desk needs of a ledger."""
 
@@ -154,6 +163,11 @@ class AlertLedger(Protocol):
     @property
     def deliveries(self) -> Outbox:
         """Where messages wait."""
+        ...
+
+    @property
+    def mutes(self) -> Mutes:
+        """Where mutes are kept."""
         ...
 
 
@@ -184,7 +198,7 @@ class AlertDesk:
         StoreError  nothing was recorded; consider it again later
         """
         changes = self._ledger.alerts.record(
-            lambda known: assess(known, found, covered, now_ms, kinds), self._notices, covered
+            lambda known: assess(known, found, covered, now_ms, kinds), self._notices(), covered
         )
         if changes:
             self._wake.set()
@@ -213,7 +227,7 @@ class AlertDesk:
         """
         now_ms, series = self._clock.now_ms(), (point, parameter)
         made = case(kind, subject=subject, text=text, now_ms=now_ms, member=member, series=series)
-        alert = self._ledger.alerts.open_case(made, actor=actor, comment=text, files=files, notices=self._notices)
+        alert = self._ledger.alerts.open_case(made, actor=actor, comment=text, files=files, notices=self._notices())
         self._wake.set()
         return alert
 
@@ -242,27 +256,30 @@ class AlertDesk:
             comment=comment,
             assignee=assignee,
             files=files,
-            notices=self._notices,
+            notices=self._notices(),
         )
         self._wake.set()
         return alert
 
     def pass_time(self) -> tuple[Change, ...]:
-        """Remind of answers that are due, and tell those above of deadlines that were missed.
+        """Remind of answers that are due, tell those above of missed deadlines, and what mutes had held back.
 
         Raises
         ------
         StoreError  nothing was recorded; it is done the next time
         """
-        if not self._plant.notify.policies:
+        mutes = self._ledger.mutes.find()
+        if not self._plant.notify.policies and not mutes:
             return ()
         now_ms = self._clock.now_ms()
 
         def step(alert: Alert, trail: Trail) -> Transition | None:
             policy = policy_for(alert, self._plant.notify.policies)
-            return None if policy is None else due(alert, trail, policy, self._calendar, now_ms)
+            late = None if policy is None else due(alert, trail, policy, self._calendar, now_ms)
+            held = held_back(alert, trail, mutes, now_ms)
+            return Transition.UNMUTED if late is None and held else late
 
-        return self._ledger.alerts.pass_time(step, self._notices, now_ms)
+        return self._ledger.alerts.pass_time(step, self._notices(mutes), now_ms)
 
     def look_back_ms(self) -> int | None:
         """Where the next evaluation has to begin, so that it sees every ongoing episode whole; None: anywhere."""
@@ -303,8 +320,9 @@ class AlertDesk:
         """Messages by state, and why a channel fails."""
         return {"messages": self._ledger.deliveries.counts(), "failing": dict(self._failing)}
 
-    def _notices(self, change: Change, trail: Trail) -> tuple[Notice, ...]:
-        return notices(change, trail, self._plant)
+    def _notices(self, mutes: Sequence[Mute] | None = None) -> Callable[[Change, Trail], Sequence[Notice]]:
+        known = self._ledger.mutes.find() if mutes is None else mutes
+        return lambda change, trail: notices(change, trail, self._plant, known)
 
     def _send(self, owed: OwedMessage) -> bool:
         envelope = Envelope(

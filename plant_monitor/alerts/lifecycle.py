@@ -59,7 +59,7 @@ class Action(StrEnum):
 
 
 class Transition(StrEnum):
-    """What happened to an alert: the first five by the facts, the next three by time, the others by a person."""
+    """What happened to an alert: the first five by the facts, the next four by time, the others by a person."""
 
     OPENED = "opened"
     GREW = "grew"  # more windows, a worse peak, a corrected number
@@ -69,6 +69,7 @@ class Transition(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"  # nobody took notice in time
     REMINDED = "reminded"  # the answer is due soon
     OVERDUE = "overdue"  # it was due
+    UNMUTED = "unmuted"  # messages were held back, and are no more
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"
     REPLIED = "replied"

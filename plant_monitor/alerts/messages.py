@@ -49,6 +49,7 @@ _HEADLINES = {
     Transition.UNACKNOWLEDGED: Name("无人确认", "NOT ACKNOWLEDGED"),
     Transition.REMINDED: Name("催办", "ANSWER DUE SOON"),
     Transition.OVERDUE: Name("逾期未答复", "ANSWER OVERDUE"),
+    Transition.UNMUTED: Name("静默结束,仍未办结", "STILL OPEN AFTER A MUTE"),
     Transition.ASSIGNED: Name("交办", "ASSIGNED"),
     Transition.REPLIED: Name("已答复", "ANSWERED"),
     Transition.REOPENED: Name("不满意退回", "NOT SATISFIED"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
 from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import CASES, Action, Alert, Change, Kind, Transition
 from plant_monitor.alerts.messages import is_told, message
+from plant_monitor.alerts.mutes import Mute, held_back, is_muted
 from plant_monitor.alerts.roster import Roster
 from plant_monitor.alerts.workdays import WorkCalendar
 from plant_monitor.notify import Person, Policy
@@ -18,13 +19,14 @@ _TO_ASSIGNEE = frozenset({Transition.ASSIGNED, Transition.REMINDED, Transition.O
 _TO_SUPERIORS = frozenset({Transition.UNACKNOWLEDGED, Transition.OVERDUE})
 
 
-def notices(change: Change, trail: Trail, plant: Plant) -> tuple[Notice, ...]:
+def notices(change: Change, trail: Trail, plant: Plant, mutes: Sequence[Mute] = ()) -> tuple[Notice, ...]:
     """The messages that a step causes. ``trail`` of the alert, the step included.
 
     With people in plant.yaml, one for each of those whom the policy names and who are on duty, by their channels
     in order; else one for each channel.
     """
-    if not is_told(change.alert.kind, change.transition):
+    muted = not change.actor and is_muted(change.alert, mutes, change.time_ms)
+    if muted or not is_told(change.alert.kind, change.transition):
         return ()
     notify, alert = plant.notify, change.alert
     policy = policy_for(alert, notify.policies)
@@ -34,7 +36,10 @@ def notices(change: Change, trail: Trail, plant: Plant) -> tuple[Notice, ...]:
     if policy is None or not notify.people:
         text = message(change, plant, notify.language, until)
         return tuple(Notice("", (channel.id,), text) for channel in notify.channels)
-    people = _people(change, policy, plant)
+    above = change.transition in _TO_SUPERIORS
+    if change.transition is Transition.UNMUTED:
+        above = bool(_TO_SUPERIORS & set(held_back(alert, trail[:-1], mutes, change.time_ms)))
+    people = _people(change, policy, plant, above=above)
     return tuple(Notice(p.id, p.channels, message(change, plant, p.language, until)) for p in people)
 
 
@@ -68,7 +73,7 @@ def roster_of(plant: Plant) -> Roster:
     return Roster(plant.zone, plant.notify.people, plant.notify.shifts, plant.notify.stand_ins)
 
 
-def _people(change: Change, policy: Policy, plant: Plant) -> Iterable[Person]:
+def _people(change: Change, policy: Policy, plant: Plant, *, above: bool) -> Iterable[Person]:
     roster, alert = roster_of(plant), change.alert
     member = owner_of(alert, plant)
     found: list[Person] = []
@@ -79,7 +84,7 @@ def _people(change: Change, policy: Policy, plant: Plant) -> Iterable[Person]:
         found += [person] if person is not None else roster.on_duty("member", change.time_ms, alert.assignee)
     if not found or change.transition in (Transition.OVERDUE, Transition.REOPENED, Transition.REPLIED):
         found += roster.told(policy.tell, change.time_ms, member)
-    if change.transition in _TO_SUPERIORS:
+    if above:
         found += roster.told(policy.escalate, change.time_ms, member)
     if alert.kind is Kind.OBJECTION:  # it speaks of costs
         found = [p for p in found if p.role != "officer"]

@@ -20,7 +20,7 @@ class AlertViews:
     """Looks alerts up, for a viewer."""
 
     def __init__(self, services: ApiServices) -> None:
-        self._ledger, self._plant = services.ledger, services.plant
+        self._ledger, self._plant, self._clock = services.ledger, services.plant, services.clock
 
     def visible(self, alert_id: int, viewer: Viewer) -> Alert:
         """An alert that is open to the viewer, else 404."""
@@ -37,9 +37,12 @@ class AlertViews:
         """An alert with all that belongs to it."""
         log, zone = self._ledger.alerts, self._plant.zone
         sent = self._ledger.deliveries.find(alert_id=alert.id, limit=1000) if viewer.sees_service else None
+        now_ms = self._clock.now_ms()
+        until = max((m.until_ms for m in self._ledger.mutes.find() if m.covers(alert, now_ms)), default=None)
         events, files = log.events(alert.id), log.files(alert.id)
         return {
             **self.shown(alert, viewer),
+            "muted_until": None if until is None else rfc3339(until, zone),
             "deadlines": _deadlines(alert, events, self._plant),
             "episodes": [_episode(e, zone) for e in alert.episodes if alert.kind not in CASES],
             "events": [_event(e, [f for f in files if f.seq == e.seq], zone, viewer) for e in events],

@@ -17,6 +17,7 @@ from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
 from plant_monitor.api.lab_routes import lab_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
+from plant_monitor.api.mute_routes import mute_routes
 from plant_monitor.api.objection_routes import objection_routes
 from plant_monitor.api.plant_routes import plant_routes
 from plant_monitor.api.readings_routes import readings_routes
@@ -68,6 +69,7 @@ def create_app(services: ApiServices) -> FastAPI:
         annotation_routes,
         lab_routes,
         alert_routes,
+        mute_routes,
         analysis_routes,
         statement_routes,
         settlement_routes,

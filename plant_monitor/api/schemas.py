@@ -434,6 +434,7 @@ class AlertDetail(AlertView):
     """An alert with all that belongs to it."""
 
     deadlines: DeadlinesView | None
+    muted_until: str | None = Field(description="messages about it are held back until then")
 
     episodes: list[EpisodeView]
     events: list[EventView]

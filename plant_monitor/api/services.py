@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.lifecycle import Action, Alert, Kind, Span, State, Transition
+from plant_monitor.alerts.mutes import Mute
 from plant_monitor.annotations import Annotation
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -161,6 +162,14 @@ class Deliveries(Protocol):
 
     def find(self, *, alert_id: int | None = None, limit: int = 100) -> Sequence[StoredDelivery]: ...
     def counts(self) -> dict[str, int]: ...
+
+
+class Mutes(Protocol):
+    """Where mutes are kept."""
+
+    def add(self, mute: Mute, *, now_ms: int, actor: str) -> Mute: ...
+    def lift(self, number: int, reason: str, *, now_ms: int, actor: str) -> Mute | None: ...
+    def find(self) -> Sequence[Mute]: ...
 
 
 class StoredObjectionEvent(Protocol):
@@ -330,6 +339,8 @@ class ApiLedger(Protocol):
     def alerts(self) -> Alerts: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def mutes(self) -> Mutes: ...
     @property
     def statements(self) -> Book: ...
     @property

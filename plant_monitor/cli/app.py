@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import alerts, data, headroom, keys, operation, plant, results, statements
+from plant_monitor.cli import alerts, data, headroom, keys, mutes, operation, plant, results, statements
 from plant_monitor.cli import annotations as notes
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
@@ -71,6 +71,12 @@ app.add_typer(
         month=alerts.alerts_month,
     ),
     name="alerts",
+)
+app.add_typer(
+    _group(
+        "Mutes and maintenance windows. 静默与检修。", add=mutes.mutes_add, list=mutes.mutes_list, lift=mutes.mutes_lift
+    ),
+    name="mutes",
 )
 app.add_typer(_group("The InfluxDB of store.influxdb. 时序数据库。", setup=operation.influx_setup), name="influx")
 app.add_typer(

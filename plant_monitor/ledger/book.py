@@ -9,6 +9,7 @@ from plant_monitor.ledger.database import Database
 from plant_monitor.ledger.deliveries import DeliveryLog
 from plant_monitor.ledger.keys import KeyRing
 from plant_monitor.ledger.laboratory import LabBook
+from plant_monitor.ledger.mutes import MuteLog
 from plant_monitor.ledger.objections import ObjectionBook
 from plant_monitor.ledger.statements import StatementBook
 from plant_monitor.ledger.verdicts import VerdictBook
@@ -30,6 +31,7 @@ class Ledger:
         self._database = Database(url)
         self.alerts = AlertLog(self._database)
         self.deliveries = DeliveryLog(self._database)
+        self.mutes = MuteLog(self._database)
         self.statements = StatementBook(self._database)
         self.objections = ObjectionBook(self._database)
         self.lab = LabBook(self._database)

@@ -1,9 +1,9 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
-Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``alert_files``, ``audit``,
-``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_events`` are append-only: triggers
-in the database refuse to change or delete a row. So they do for ``statements``, but that a draft becomes issued or
-superseded, once.
+Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``alert_files``, ``mutes``,
+``audit``, ``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_events`` are
+append-only: triggers in the database refuse to change or delete a row. So they do for ``statements``, but that a draft
+becomes issued or superseded, once.
 """
 
 from __future__ import annotations
@@ -92,6 +92,22 @@ alert_files = Table(
     Column("bytes", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("alert_files_alert", "alert_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),  # empty = all, as point and parameter
+    Column("point", String(128), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lifts", Integer, ForeignKey("mutes.id"), unique=True),  # this row ends that one early
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("entered_by", String(128), nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -41,6 +41,9 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
     ("GET", "/analysis"): ("/analysis", None),
+    ("GET", "/mutes"): ("/mutes", None),
+    ("POST", "/mutes"): (None, None),
+    ("POST", "/mutes/{number}/lift"): (None, None),
     ("GET", "/alerts/{alert}"): ("/alerts/{alpha_alert}", "/alerts/{beta_alert}"),
     ("POST", "/alerts"): (None, None),
     ("GET", "/alerts/{alert}/attachments/{place}"): (None, "/alerts/{beta_case}/attachments/1"),
@@ -293,6 +296,25 @@ def test_who_asked_says_whether_it_is_answered(world: World) -> None:
     broken = {"comment": "x", "attachments": [{"name": "x", "content": "?"}]}
     error = world.ask("beta", "POST", f"{path}/reopen", json=broken).json()["error"]
     assert error["where"] == "body.attachments.0"
+
+
+def test_mutes_are_the_operators_and_a_member_reads_those_of_its_points(world: World) -> None:
+    body = {"to": "2026-10-05", "reason": "beta is served", "point": "beta-outfall"}
+    for who in ("alpha", "officer"):
+        assert world.ask(who, "POST", "/mutes", json=body).status_code == 403
+    made = world.ask("operator", "POST", "/mutes", json=body).json()
+    assert (made["state"], made["author"]) == ("in force", "operator:operator")
+    assert world.get("alpha", "/mutes").json() == []
+    assert [m["author"] for m in world.get("beta", "/mutes").json()] == ["operator"]
+    alert = world.get("officer", f"/alerts/{alert_of(world, 'beta-outfall')}").json()
+    assert alert["muted_until"] == "2026-10-05T00:00:00+08:00"
+    assert world.ask("officer", "POST", "/mutes/1/lift", json={"reason": "x"}).status_code == 403
+    assert world.ask("operator", "POST", "/mutes/1/lift", json={"reason": "x"}).json()["state"] == "lifted"
+    assert world.ask("operator", "POST", "/mutes/1/lift", json={"reason": "x"}).status_code == 409
+    assert world.ask("operator", "POST", "/mutes/7/lift", json={"reason": "x"}).status_code == 404
+    for wrong, where in (({"point": "ghost"}, "point"), ({"to": "2026-10-01"}, "to"), ({"from": "2026-10-01"}, "from")):
+        error = world.ask("operator", "POST", "/mutes", json={**body, **wrong}).json()["error"]
+        assert error["where"] == f"body.{where}"
 
 
 def test_an_officer_knows_of_no_objection(world: World) -> None:
