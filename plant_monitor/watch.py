@@ -21,7 +21,9 @@ from plant_monitor.annotations import AnnotatedSource, Annotation, Annotations, 
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.history import JudgedDay, judged_days, limits_version
+from plant_monitor.compliance.warnings import WarningKind
 from plant_monitor.errors import StoreError
+from plant_monitor.gateways import groups
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Dropped, ReadingSource, Touched
 from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, local_windows, rfc3339
@@ -130,6 +132,7 @@ class Watch:
         every_ms: int = 60_000,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
+        self._groups = groups(plant)
         self._annotations, self._verdicts = ledger.annotations, ledger.verdicts
         self._clock, self._every_ms = clock, every_ms
         self._stop = threading.Event()
@@ -239,7 +242,10 @@ class Watch:
         yesterday = local_day(now_ms, self._plant.zone) - timedelta(days=1)
         start_ms = max(covered.start_ms, day_start_ms(yesterday, self._plant.zone))
         recent = Span(min(start_ms, covered.end_ms), covered.end_ms)
-        found = monitor.warned(w for w in evaluation.warned.runs if w.end_ms > recent.start_ms)
+        runs = [w for w in evaluation.warned.runs if w.end_ms > recent.start_ms]
+        silent = [w for w in runs if w.kind is WarningKind.SILENCE]
+        found = monitor.warned(w for w in runs if w.kind is not WarningKind.SILENCE)
+        found += monitor.silences(self._plant, self._journal, self._groups, silent, covered.end_ms)
         self._desk.consider(found, recent, now_ms, WARNINGS)
 
     def _suspect(self, until_ms: int, now_ms: int) -> None:

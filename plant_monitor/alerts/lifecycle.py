@@ -26,13 +26,14 @@ class Kind(StrEnum):
     ON_COURSE = "on_course"
     OVER_RANGE = "over_range"
     SILENCE = "silence"
+    SILENT_DEVICE = "silent_device"
     SUSPECT_SENSOR = "suspect_sensor"
     ENQUIRY = "enquiry"
     OBJECTION = "objection"
 
 
 #: The warnings that every evaluation of today looks for.
-WARNINGS = frozenset({Kind.HOUR_ABOVE_LIMIT, Kind.ON_COURSE, Kind.OVER_RANGE, Kind.SILENCE})
+WARNINGS = frozenset({Kind.HOUR_ABOVE_LIMIT, Kind.ON_COURSE, Kind.OVER_RANGE, Kind.SILENCE, Kind.SILENT_DEVICE})
 #: What a person opens. It rests on no readings, and has the same life and the same deadlines.
 CASES = frozenset({Kind.ENQUIRY, Kind.OBJECTION})
 

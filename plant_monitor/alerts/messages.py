@@ -184,6 +184,7 @@ _WARNINGS = {
     Kind.ON_COURSE: Name("当日预计超标", "day on course to exceed"),
     Kind.OVER_RANGE: Name("超量程", "over range"),
     Kind.SILENCE: Name("无数据", "silent"),
+    Kind.SILENT_DEVICE: Name("无任何数据", "nothing comes"),
     Kind.SUSPECT_SENSOR: Name("仪表可疑", "suspect sensor"),
 }
 
@@ -203,6 +204,8 @@ class _Warning(_Facts):
         self.step = _STEPS.get(self.transition, self.headline)
         self.what = _WARNINGS[self.alert.kind]
         self.evidence = self.worst.evidence or Name("", "")
+        if self.alert.subject:  # a device, or whatever else is no series
+            self.parameter = Name(self.alert.subject, self.alert.subject)
 
     def zh_title(self) -> str:
         return f"【{self.step.zh}】{self.where.zh} {self.parameter.zh} {self.what.zh}"
@@ -213,7 +216,7 @@ class _Warning(_Facts):
     def zh_body(self) -> str:
         state = "仍在持续" if self.worst.ongoing else "已结束"
         lines = [
-            f"地点:{self.where.zh}({self.alert.point}),{self.plant.name.zh}",
+            f"地点:{self.where.zh}{f'({self.alert.point}),{self.plant.name.zh}' if self.alert.point else ''}",
             f"预警:{self.parameter.zh},{self.what.zh}",
             f"依据:{self.evidence.zh}",
             *([f"限值集:{self.rule.title.zh}{self.clause}"] if self.rule else []),
@@ -224,7 +227,7 @@ class _Warning(_Facts):
     def en_body(self) -> str:
         state = "still going on" if self.worst.ongoing else "over"
         lines = [
-            f"Where: {self.where.en} ({self.alert.point}), {self.plant.name.en}",
+            f"Where: {self.where.en}{f' ({self.alert.point}), {self.plant.name.en}' if self.alert.point else ''}",
             f"Warning: {self.parameter.en}, {self.what.en}",
             f"Evidence: {self.evidence.en}",
             *([f"Rule: {self.rule.title.en}{self.clause}"] if self.rule else []),
@@ -281,6 +284,8 @@ def _windows(count: int, statistic: str) -> Name:
 
 
 def _place(point_id: str, plant: Plant) -> Name:
+    if not point_id:
+        return plant.name
     point = plant.point_by_id.get(point_id)
     if point is None:
         return Name(point_id, point_id)

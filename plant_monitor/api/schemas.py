@@ -362,7 +362,8 @@ class AlertView(BaseModel):
 
     id: int
     kind: str = Field(
-        description="exceedance; a warning: hour_above_limit, on_course, over_range, silence, suspect_sensor; "
+        description="exceedance; a warning: hour_above_limit, on_course, over_range, silence, silent_device, "
+        "suspect_sensor; "
         "a person's case: enquiry, objection"
     )
     point: str
@@ -381,7 +382,7 @@ class AlertView(BaseModel):
     unit: str
     peak_ratio: float | None
     evidence: NameView | None = Field(description="of a warning: what it rests on, in words; of a case: what was said")
-    subject: str = Field(description="what it is about where no series is: the title of a case")
+    subject: str = Field(description="what it is about where no series is: the title of a case, a device")
     member: str = Field(description="whose it is where no point says so")
 
 

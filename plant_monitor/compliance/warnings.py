@@ -28,7 +28,7 @@ from plant_monitor.compliance.rows import SeriesResult
 from plant_monitor.compliance.tables import WARNING_COLUMNS, Table
 from plant_monitor.holds import MS_PER_HOUR, FlowCurve, held
 from plant_monitor.plant import FLOW, VOLUME, Name, Series, Statistic
-from plant_monitor.readings import COMMUNICATION_LOST, OVER_RANGE, FloatArray, Readings
+from plant_monitor.readings import COMMUNICATION_LOST, OVER_RANGE, FloatArray, IntArray, Readings
 from plant_monitor.windows import Windows, rfc3339
 
 #: An instrument is silent after so many intervals without a reading: one more than a reading can hold for, ...
@@ -263,6 +263,18 @@ def over_range(series: Series, readings: Readings, windows: Windows) -> Warned:
     return Warned(tuple(found))
 
 
+def came(readings: Readings) -> IntArray:
+    """When something came; where only lost ones are known, silent since the first of them at least."""
+    some = readings.mark != COMMUNICATION_LOST
+    some[:1] = True
+    return readings.time[some]
+
+
+def patience_ms(interval_ms: int) -> int:
+    """How long nothing may come of what is due each interval."""
+    return max(SILENT_INTERVALS * interval_ms, SILENT_AT_LEAST_MS)
+
+
 def silence(series: Series, readings: Readings, curve: FlowCurve, windows: Windows, until_ms: int | None) -> Warned:
     """Stretches without a reading for more than three intervals and half an hour; ``B`` is no reading.
 
@@ -271,13 +283,11 @@ def silence(series: Series, readings: Readings, curve: FlowCurve, windows: Windo
     the pump.
     A series that has never reported is not told of: nothing says since when it should have.
     """
-    came = readings.mark != COMMUNICATION_LOST
-    came[:1] = True  # where only lost ones are known, silent since the first of them at least
-    time = readings.time[came]
+    time = came(readings)
     now_ms = windows.end_ms if until_ms is None else until_ms
     if series.interval_ms is None or time.size == 0 or now_ms <= windows.start_ms:
         return Warned()
-    allowed = max(SILENT_INTERVALS * series.interval_ms, SILENT_AT_LEAST_MS)
+    allowed = patience_ms(series.interval_ms)
     last = bool(time[-1] < now_ms)
     start, end = (time, np.append(time[1:], now_ms)) if last else (time[:-1], time[1:])
     long = np.flatnonzero((end - start > allowed) & (end > windows.start_ms) & (start < windows.end_ms))

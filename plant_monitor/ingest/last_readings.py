@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plant_monitor.gateways import feeds
 from plant_monitor.ingest.schedule import effective_interval
-from plant_monitor.payload_maps import JsonMapping, SparkplugMapping
-from plant_monitor.plant import ModbusDevice, MqttStation, Plant
+from plant_monitor.plant import ModbusDevice, Plant
 from plant_monitor.readings import COMMUNICATION_LOST, NORMAL, Readings, ReadingSource
 
 _NEVER = -(2**62)
@@ -90,24 +90,6 @@ class LastReadings:
             last if last > _NEVER else None,
             max(0, now_ms - good) / 1000 if good > _NEVER else None,
         )
-
-
-def feeds(device: ModbusDevice | MqttStation, point: str, parameter: str) -> bool:
-    """Whether plant.yaml lets a device read a series. Of a station whose point stands in its topics: it may."""
-    if isinstance(device, ModbusDevice):
-        return any((r.point, r.parameter) == (point, parameter) for r in device.readings)
-    payload = device.payload
-    if isinstance(payload, JsonMapping):
-        named = device.point if payload.point is None else None
-        return any(v.parameter == parameter and _may_be(v.point or named, point) for v in payload.values)
-    if isinstance(payload, SparkplugMapping):
-        return any(m.parameter == parameter and _may_be(m.point or device.point, point) for m in payload.metrics)
-    return _may_be(device.point, point)
-
-
-def _may_be(pattern: str | None, point: str) -> bool:
-    """What stands in a topic or a message may be any point."""
-    return pattern is None or "{" in pattern or pattern == point
 
 
 def _hold_ms(plant: Plant, index: int) -> int | None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from field_parts import HOUR, MIDNIGHT, MINUTE, SECOND, at, device_of, plant_of, series
 
-from plant_monitor.ingest.last_readings import LastReadings, feeds
+from plant_monitor.gateways import feeds
+from plant_monitor.ingest.last_readings import LastReadings
 from plant_monitor.payload_maps import JsonMapping, JsonValue, SparkplugMapping, SparkplugMetric
 from plant_monitor.plant import MqttStation
 from plant_monitor.readings import COMMUNICATION_LOST, Readings
