@@ -1,8 +1,8 @@
 """Who may see what: the one place where isolation is decided.
 
-A :class:`Viewer` stands for the holder of a key. Every route asks it for points, members, rows and statement
-lines, and no route decides by role itself. What a viewer may not know is answered with the same 404 as what
-does not exist.
+A :class:`Viewer` stands for the holder of a key or a person who is signed in. Every route asks it for points,
+members, rows and statement lines, and no route decides by role itself. What a viewer may not know is answered with
+the same 404 as what does not exist.
 
 A member sees its own points, usage and statement rows, and the plant's public figures: the compliance of the
 effluent, the inflow, headroom, limits, statement totals. An officer sees every point and no costs.
@@ -41,7 +41,7 @@ class Viewer:
     plant: Plant
     role: ViewerRole
     member_id: str  # empty unless the role is member
-    name: str  # label or prefix of the key
+    name: str  # label or prefix of the key, or name of the account
 
     @property
     def actor(self) -> str:

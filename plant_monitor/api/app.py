@@ -16,6 +16,8 @@ from plant_monitor.api.compliance_routes import compliance_routes
 from plant_monitor.api.docs_page import docs_routes
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
 from plant_monitor.api.lab_routes import lab_routes
+from plant_monitor.api.latest_routes import latest_routes
+from plant_monitor.api.login_page import login_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.mute_routes import mute_routes
 from plant_monitor.api.objection_routes import objection_routes
@@ -65,6 +67,7 @@ def create_app(services: ApiServices) -> FastAPI:
     for routes in (
         plant_routes,
         readings_routes,
+        latest_routes,
         compliance_routes,
         annotation_routes,
         lab_routes,
@@ -79,6 +82,7 @@ def create_app(services: ApiServices) -> FastAPI:
     api.include_router(service_routes(services, metrics))
     app.include_router(api)
     app.include_router(docs_routes())
+    app.include_router(login_routes(services))
     errors.install(app)
     app.add_middleware(Gate, services=services)
     app.add_middleware(Measure, metrics=metrics)

@@ -102,6 +102,19 @@ class ReadingView(BaseModel):
     mark: str = Field(description="N is valid; see HJ 212: F M S D C T B")
 
 
+class LatestView(BaseModel):
+    """The last reading of a series, in the unit of plant.yaml."""
+
+    point: str
+    parameter: str
+    unit: str
+    time: str | None = Field(description="null: there is none yet, as in what follows")
+    age_s: float | None
+    value: float | None
+    mark: str | None
+    stale: bool = Field(description="it holds no longer: two intervals have passed without another")
+
+
 class WindowView(BaseModel):
     """The readings of a window put together."""
 
@@ -506,6 +519,15 @@ class ExplanationView(BaseModel):
 
     zh: list[str]
     en: list[str]
+
+
+class SessionView(BaseModel):
+    """Who asks, by a key or signed in."""
+
+    role: str
+    member: str | None
+    name: str = Field(description="label or prefix of the key, or name of the account")
+    time: str = Field(description="the present on the service's clock")
 
 
 class HealthView(BaseModel):

@@ -1,4 +1,4 @@
-"""``/health`` and ``/metrics``."""
+"""``/health``, ``/session`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from fastapi.responses import Response
 
 from plant_monitor.api.access import Viewer, current_viewer
 from plant_monitor.api.metrics import CONTENT_TYPE, ApiMetrics
-from plant_monitor.api.schemas import HealthView
+from plant_monitor.api.schemas import HealthView, SessionView
 from plant_monitor.api.services import ApiServices
+from plant_monitor.windows import rfc3339
 
 
 def service_routes(services: ApiServices, metrics: ApiMetrics) -> APIRouter:
@@ -26,6 +27,12 @@ def service_routes(services: ApiServices, metrics: ApiMetrics) -> APIRouter:
         if viewer is not None and viewer.sees_service:
             return dict(services.health())
         return {"status": word.now()}
+
+    @router.get("/session", response_model=SessionView)
+    def get_session(viewer: Annotated[Viewer, Depends(current_viewer)]) -> dict[str, Any]:
+        """Who you are: the role, member and name of your key or account."""
+        now = rfc3339(services.clock.now_ms(), services.plant.zone)
+        return {"role": str(viewer.role), "member": viewer.member_id or None, "name": viewer.name, "time": now}
 
     @router.get("/metrics", response_class=Response)
     def get_metrics(viewer: Annotated[Viewer, Depends(current_viewer)]) -> Response:

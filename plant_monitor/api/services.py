@@ -42,6 +42,35 @@ class StoredKey(Protocol):
     def label(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who asks, by a key or signed in: what a viewer is made of."""
+
+    role: str
+    member: str  # empty unless the role is member
+    name: str
+
+
+class StoredUser(Protocol):
+    """An account."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def member(self) -> str: ...
+
+
+class StoredSession(Protocol):
+    """A person who is signed in."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def user(self) -> StoredUser: ...
+
+
 class StoredEvent(Protocol):
     """A step of an alert."""
 
@@ -103,6 +132,14 @@ class Keys(Protocol):
     """Where keys are looked up."""
 
     def find(self, secret: str, now_ms: int) -> StoredKey | None: ...
+
+
+class Users(Protocol):
+    """Where people are signed in and out."""
+
+    def sign_in(self, name: str, password: str, *, address: str, now_ms: int) -> str | None: ...
+    def session(self, token: str, now_ms: int) -> StoredSession | None: ...
+    def sign_out(self, token: str, now_ms: int) -> None: ...
 
 
 class Alerts(Protocol):
@@ -335,6 +372,8 @@ class ApiLedger(Protocol):
 
     @property
     def keys(self) -> Keys: ...
+    @property
+    def users(self) -> Users: ...
     @property
     def alerts(self) -> Alerts: ...
     @property

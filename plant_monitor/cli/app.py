@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import alerts, data, headroom, keys, mutes, operation, plant, results, statements
+from plant_monitor.cli import alerts, data, headroom, keys, mutes, operation, plant, results, statements, users
 from plant_monitor.cli import annotations as notes
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
@@ -77,6 +77,17 @@ app.add_typer(
         "Mutes and maintenance windows. 静默与检修。", add=mutes.mutes_add, list=mutes.mutes_list, lift=mutes.mutes_lift
     ),
     name="mutes",
+)
+app.add_typer(
+    _group(
+        "Accounts of people, for the console. 用户账户。",
+        add=users.users_add,
+        list=users.users_list,
+        password=users.users_password,
+        disable=users.users_disable,
+        enable=users.users_enable,
+    ),
+    name="users",
 )
 app.add_typer(_group("The InfluxDB of store.influxdb. 时序数据库。", setup=operation.influx_setup), name="influx")
 app.add_typer(

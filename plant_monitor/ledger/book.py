@@ -12,6 +12,7 @@ from plant_monitor.ledger.laboratory import LabBook
 from plant_monitor.ledger.mutes import MuteLog
 from plant_monitor.ledger.objections import ObjectionBook
 from plant_monitor.ledger.statements import StatementBook
+from plant_monitor.ledger.users import UserBook
 from plant_monitor.ledger.verdicts import VerdictBook
 
 
@@ -38,6 +39,7 @@ class Ledger:
         self.annotations = AnnotationLog(self._database)
         self.verdicts = VerdictBook(self._database)
         self.keys = KeyRing(self._database)
+        self.users = UserBook(self._database)
         self.audit = AuditTrail(self._database)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _NO_DIGEST = hashlib.sha256(b"").hexdigest()
 
 
 class KeyRole(StrEnum):
-    """What the holder of a key may do."""
+    """What the holder of a key or an account may do."""
 
     OPERATOR = "operator"
     MEMBER = "member"
@@ -80,10 +80,7 @@ class KeyRing:
         ------
         InputError  an unknown role; a member's key without member, or another's with one; already expired
         """
-        chosen = _role(role)
-        if (chosen is KeyRole.MEMBER) != bool(member):
-            expected = "the id of its member" if chosen is KeyRole.MEMBER else "no member"
-            raise InputError(f"key for role {chosen}: found member {member!r}, expected {expected}")
+        chosen = checked_role(role, member, "key")
         if expires_ms is not None and expires_ms <= now_ms:
             raise InputError("key: found an expiry in the past, expected a later time or none")
         secret = f"pm_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
@@ -135,10 +132,20 @@ class KeyRing:
         return _key(row)
 
 
-def _role(role: str) -> KeyRole:
+def checked_role(role: str, member: str, what: str) -> KeyRole:
+    """The role of a key or an account.
+
+    Raises
+    ------
+    InputError  an unknown role; a member's without member, or another's with one
+    """
     if role not in list(KeyRole):
-        raise InputError(f"key: found role {role!r}, expected one of {', '.join(KeyRole)}")
-    return KeyRole(role)
+        raise InputError(f"{what}: found role {role!r}, expected one of {', '.join(KeyRole)}")
+    chosen = KeyRole(role)
+    if (chosen is KeyRole.MEMBER) != bool(member):
+        expected = "the id of its member" if chosen is KeyRole.MEMBER else "no member"
+        raise InputError(f"{what} for role {chosen}: found member {member!r}, expected {expected}")
+    return chosen
 
 
 def _prefix(secret: str) -> str:

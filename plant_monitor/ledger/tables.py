@@ -297,6 +297,31 @@ api_keys = Table(
     sqlite_autoincrement=True,
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("member", String(128), nullable=False),  # empty unless the role is member
+    Column("password", String(256), nullable=False),  # argon2id, in its own text form
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # sha256 of the token
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),  # to the minute
+    Column("ended_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+
 audit = Table(
     "audit",
     metadata,
