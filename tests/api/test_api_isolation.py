@@ -37,6 +37,8 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/annotations/{number}/withdraw"): (None, None),
     ("GET", "/headroom/now"): ("/headroom/now", None),
     ("GET", "/warnings"): ("/warnings", "/warnings?point=beta-outfall"),
+    ("GET", "/session"): ("/session", None),
+    ("GET", "/latest"): ("/latest", None),
     ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
