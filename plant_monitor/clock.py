@@ -32,7 +32,7 @@ class Clock(Protocol):
 
     @property
     def trusted(self) -> bool:
-        """Whether the present is known; else nothing can be said to lie ahead of it."""
+        """Whether the present was known when it was last asked for; else nothing can be said to lie ahead of it."""
         ...
 
     def now_ms(self) -> int:
@@ -68,8 +68,7 @@ class SystemClock:
 
     @property
     def trusted(self) -> bool:
-        """Whether the host's clock agrees with the steady one."""
-        self.now_ms()
+        """Whether the host's clock agreed with the steady one when the time was last asked for."""
         return self._stepped is None
 
     def now_ms(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache, partial
 from typing import Any
 
 from plant_monitor.ingest import decoding
@@ -34,6 +35,7 @@ class _Object(list[tuple[str, Any]]):
 
 
 _NOTHING = _Object()
+_JSON = json.JSONDecoder(object_pairs_hook=_Object)
 
 
 def _twice(pairs: _Object) -> set[str]:
@@ -52,12 +54,12 @@ class ReadingsDecoder(Decoder):
 
     def __init__(self, station: MqttStation, plant: Plant) -> None:
         bind_point(station, station.topic.replace("+", "level").replace("#", "level"))
-        self._station = station
         self._index = {p.id: _series_of(plant, p.id) for p in plant.points}
+        self._point_of = lru_cache(1000)(partial(bind_point, station))
 
     def decode(self, message: Incoming) -> Decoded:
         """Readings of one message: the point is that of its topic."""
-        point = bind_point(self._station, message.topic)
+        point = self._point_of(message.topic)
         return _decode(message, point, self._index.get(point or ""))
 
 
@@ -91,7 +93,7 @@ def _decode(message: Incoming, point: str | None, index: dict[str, int] | None) 
     if index is None:
         return refusal(message.payload, message.topic, [f"unknown point {shown(point)}"], message.arrival_ms)
     try:
-        content = json.loads(message.payload.decode("utf-8-sig"), object_pairs_hook=_Object)
+        content = _JSON.decode(message.payload.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         return refusal(message.payload, message.topic, [f"no JSON: {error}"], message.arrival_ms)
     columns = Columns()
