@@ -35,8 +35,9 @@ from plant_monitor.ingest.modbus_link import Lines
 from plant_monitor.ingest.mqtt import MqttReceiver
 from plant_monitor.ingest.service_status import announcers
 from plant_monitor.ledger import Ledger
+from plant_monitor.live import Feed
 from plant_monitor.plant import ModbusDevice, MqttStation, Plant
-from plant_monitor.readings import ReadingSource
+from plant_monitor.readings import Readings, ReadingSource
 from plant_monitor.statements.pdf import render_pdf
 from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.forwarder import Forwarder
@@ -173,6 +174,7 @@ class Service:
         self.outlooks: Outlooks
         self.ledger: Ledger
         self.intake: Intake
+        self.feed: Feed
         self.desk: AlertDesk
         self.watch: Watch
         self.state: Health
@@ -192,15 +194,30 @@ class Service:
         if plant.source_text:
             self.journal.keep_plant(plant.source_text, accepted_ms=clock.now_ms())
         senders = open_senders(plant.notify.channels, base=folder.path, show=self.settings.show_alert)
-        self.desk = AlertDesk(self.ledger, senders, plant, clock)
+        self.feed = Feed(plant, clock.now_ms())
+        self.desk = AlertDesk(self.ledger, senders, plant, clock, self.feed.alerts)
         self._write_to_influxdb(undo)
         self._answer_from(undo)
         every = self.settings.evaluate_every_ms
-        self.watch = Watch(plant, self.journal, self.ledger, self.desk, self._publisher, clock, every_ms=every)
+        self.watch = Watch(
+            plant,
+            self.journal,
+            self.ledger,
+            self.desk,
+            self._publisher,
+            clock,
+            every_ms=every,
+            judged=self.feed.evaluated,
+        )
         last = LastReadings(plant, clock.now_ms())
         last.begin(self.journal, clock.now_ms())
         self.host = HostWatch(folder.path, clock, self._keep_step)
-        self.intake = Intake(self.journal, clock, stored=last.note)
+
+        def stored(readings: Readings) -> None:
+            last.note(readings)
+            self.feed.readings(readings)
+
+        self.intake = Intake(self.journal, clock, stored=stored)
         lines = Lines()
         self.sources = [self._source(device, folder.path, lines) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
@@ -237,6 +254,7 @@ class Service:
             if part is not None:
                 part.start()
                 undo.callback(part.stop)
+        undo.callback(self.feed.close)  # first of all: an open stream would hold up the end of the API
 
     def _write_to_influxdb(self, undo: ExitStack) -> None:
         """Readings and results, each by a thread that nothing waits for."""
@@ -288,6 +306,7 @@ class Service:
             warnings=self.evaluations.warnings,
             health=self.health,
             desk=self.desk,
+            feed=self.feed,
             clock=self.clock,
             workbook=workbook,
             member_pdf=render_pdf,

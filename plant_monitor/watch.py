@@ -8,7 +8,7 @@ and has had time to settle; until then its numbers are shown and open no alert.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -118,7 +118,7 @@ class Results(Protocol):
 
 
 class Watch:
-    """Evaluates what is touched, every ``every_ms``."""
+    """Evaluates what is touched, every ``every_ms``; ``judged`` is told of each evaluation and how far it reaches."""
 
     def __init__(
         self,
@@ -130,11 +130,12 @@ class Watch:
         clock: Clock,
         *,
         every_ms: int = 60_000,
+        judged: Callable[[Evaluation, int], None] | None = None,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
         self._groups = groups(plant)
         self._annotations, self._verdicts = ledger.annotations, ledger.verdicts
-        self._clock, self._every_ms = clock, every_ms
+        self._clock, self._every_ms, self._tell = clock, every_ms, judged
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
@@ -229,6 +230,8 @@ class Watch:
         self._verdicts.give(judged, self._plant.zone, now_ms=now_ms)
         if self._results is not None:
             self._results.publish(evaluation)
+        if self._tell is not None:
+            self._tell(evaluation, now_ms - SETTLE_MS)
 
     def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
         """Local days as they are judged at an instant."""

@@ -172,10 +172,18 @@ class AlertLedger(Protocol):
 
 
 class AlertDesk:
-    """Alerts of one plant. ``senders`` by channel id (``channels.open_senders``)."""
+    """Alerts of one plant. ``senders`` by channel id (``channels.open_senders``); ``changed`` is told of every step."""
 
-    def __init__(self, ledger: AlertLedger, senders: Mapping[str, Sender], plant: Plant, clock: Clock) -> None:
+    def __init__(
+        self,
+        ledger: AlertLedger,
+        senders: Mapping[str, Sender],
+        plant: Plant,
+        clock: Clock,
+        changed: Callable[[Sequence[Alert]], None] = lambda _: None,
+    ) -> None:
         self._ledger, self._senders, self._plant, self._clock = ledger, dict(senders), plant, clock
+        self._changed = changed
         self._calendar = calendar_of(plant)
         self._failing: dict[str, str] = {}  # channel -> why its last message was not taken
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -202,6 +210,7 @@ class AlertDesk:
         )
         if changes:
             self._wake.set()
+            self._changed([change.alert for change in changes])
         return changes
 
     def open_case(
@@ -229,6 +238,7 @@ class AlertDesk:
         made = case(kind, subject=subject, text=text, now_ms=now_ms, member=member, series=series)
         alert = self._ledger.alerts.open_case(made, actor=actor, comment=text, files=files, notices=self._notices())
         self._wake.set()
+        self._changed([alert])
         return alert
 
     def act(
@@ -259,6 +269,8 @@ class AlertDesk:
             notices=self._notices(),
         )
         self._wake.set()
+        if alert is not None:
+            self._changed([alert])
         return alert
 
     def pass_time(self) -> tuple[Change, ...]:
@@ -279,7 +291,9 @@ class AlertDesk:
             held = held_back(alert, trail, mutes, now_ms)
             return Transition.UNMUTED if late is None and held else late
 
-        return self._ledger.alerts.pass_time(step, self._notices(mutes), now_ms)
+        changes = self._ledger.alerts.pass_time(step, self._notices(mutes), now_ms)
+        self._changed([change.alert for change in changes])
+        return changes
 
     def look_back_ms(self) -> int | None:
         """Where the next evaluation has to begin, so that it sees every ongoing episode whole; None: anywhere."""

@@ -14,9 +14,11 @@ from plant_monitor.api.analysis_routes import analysis_routes
 from plant_monitor.api.annotation_routes import annotation_routes
 from plant_monitor.api.compliance_routes import compliance_routes
 from plant_monitor.api.docs_page import docs_routes
+from plant_monitor.api.etags import Etags
 from plant_monitor.api.gate import OPEN, PREFIX, Gate
 from plant_monitor.api.lab_routes import lab_routes
 from plant_monitor.api.latest_routes import latest_routes
+from plant_monitor.api.live_routes import live_routes
 from plant_monitor.api.login_page import login_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.mute_routes import mute_routes
@@ -77,6 +79,7 @@ def create_app(services: ApiServices) -> FastAPI:
         statement_routes,
         settlement_routes,
         objection_routes,
+        live_routes,
     ):
         api.include_router(routes(services))
     api.include_router(service_routes(services, metrics))
@@ -84,6 +87,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.include_router(docs_routes())
     app.include_router(login_routes(services))
     errors.install(app)
+    app.add_middleware(Etags)
     app.add_middleware(Gate, services=services)
     app.add_middleware(Measure, metrics=metrics)
     _describe_keys(app)

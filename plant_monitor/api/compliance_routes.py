@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
 
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.api.access import Viewer, current_viewer
-from plant_monitor.api.paging import Key, Row, csv_response, decode_cursor, encode_cursor, page
+from plant_monitor.api.exports import EXPORTED, export
+from plant_monitor.api.paging import Key, Row, decode_cursor, encode_cursor, page
 from plant_monitor.api.ranges import (
     PageQuery,
     Range,
@@ -70,25 +72,26 @@ class _Kind:
     columns: tuple[str, ...]
     table: Callable[[Evaluation], Table]
     instant: str  # the column that a row is placed by
+    row: type[BaseModel]
 
 
-_DAILY = _Kind("daily", DAILY_COLUMNS, lambda e: e.daily, "date")
-_HOURLY = _Kind("hourly", HOURLY_COLUMNS, lambda e: e.hourly, "hour")
-_EXCEEDANCES = _Kind("exceedances", EXCEEDANCE_COLUMNS, lambda e: e.exceedances, "start")
-_HEADROOM = _Kind("headroom", HEADROOM_COLUMNS, lambda e: e.headroom, "date")
+_DAILY = _Kind("daily", DAILY_COLUMNS, lambda e: e.daily, "date", DayView)
+_HOURLY = _Kind("hourly", HOURLY_COLUMNS, lambda e: e.hourly, "hour", HourView)
+_EXCEEDANCES = _Kind("exceedances", EXCEEDANCE_COLUMNS, lambda e: e.exceedances, "start", ExceedanceView)
+_HEADROOM = _Kind("headroom", HEADROOM_COLUMNS, lambda e: e.headroom, "date", HeadroomView)
 
 
 def compliance_routes(services: ApiServices) -> APIRouter:
     """Routes about means, verdicts, exceedances and headroom."""
     router = APIRouter(tags=["compliance"])
 
-    @router.get("/compliance/daily", response_model=Page[DayView])
+    @router.get("/compliance/daily", response_model=Page[DayView], responses=EXPORTED)
     def get_daily(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Daily statistics and verdicts, one row per series, day and limit. A day counts where it begins."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
         return _answer(services, _DAILY, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
 
-    @router.get("/compliance/hourly", response_model=Page[HourView])
+    @router.get("/compliance/hourly", response_model=Page[HourView], responses=EXPORTED)
     def get_hourly(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Hourly statistics and verdicts. An hour above a *daily* limit is an early warning, no exceedance."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
@@ -118,7 +121,7 @@ def compliance_routes(services: ApiServices) -> APIRouter:
             "next": encode_cursor((items[-1].id,)) if len(found) > query.limit else None,
         }
 
-    @router.get("/exceedances", response_model=Page[ExceedanceView])
+    @router.get("/exceedances", response_model=Page[ExceedanceView], responses=EXPORTED)
     def get_exceedances(
         query: Annotated[ResultQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]
     ) -> Any:
@@ -126,7 +129,9 @@ def compliance_routes(services: ApiServices) -> APIRouter:
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
         return _answer(services, _EXCEEDANCES, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
 
-    @router.get("/headroom", response_model=Page[HeadroomView], dependencies=[Depends(current_viewer)])
+    @router.get(
+        "/headroom", response_model=Page[HeadroomView], responses=EXPORTED, dependencies=[Depends(current_viewer)]
+    )
     def get_headroom(query: Annotated[TableQuery, Query()]) -> Any:
         """Inflow, capacity and what is left of it, by day."""
         return _answer(services, _HEADROOM, query, MAX_DAYS, lambda table: np.ones(len(table), dtype=bool))
@@ -147,7 +152,7 @@ def compliance_routes(services: ApiServices) -> APIRouter:
             "needed_days": outlook.needed_days,
         }
 
-    @router.get("/warnings", response_model=Page[WarningView])
+    @router.get("/warnings", response_model=Page[WarningView], responses=EXPORTED)
     def get_warnings(
         query: Annotated[WarningQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]
     ) -> Any:
@@ -165,8 +170,8 @@ def compliance_routes(services: ApiServices) -> APIRouter:
                 if all(getattr(query, name) in (None, getattr(w, name)) for name in WARNING_FILTERS)
             ]
         table = warning_rows(found, services.plant.zone)
-        if query.format == "csv":
-            return csv_response("warnings", WARNING_COLUMNS, table.tuples())
+        if query.format != "json":
+            return export(query.format, "warnings", WARNING_COLUMNS, table.tuples(), WarningView)
         return page(table.rows(), _warning_key(services), query.limit, query.cursor)
 
     return router
@@ -175,15 +180,21 @@ def compliance_routes(services: ApiServices) -> APIRouter:
 def _answer(
     services: ApiServices, kind: _Kind, query: TableQuery, max_days: int, chosen: Callable[[Table], BoolArray]
 ) -> Any:
-    table = Table.of_rows(kind.columns, [])
     range_ = _range(services, query, max_days)
-    if range_ is not None:
-        found = kind.table(services.evaluation(range_.first, range_.last))
-        found = found.take(chosen(found))
-        table = found.take(_within(found, kind, range_.span, services))
-    if query.format == "csv":
-        return csv_response(kind.name, kind.columns, table.tuples())
-    return page(table.rows(), _key(kind, services), query.limit, query.cursor)
+    # A file is made month by month, so that a year costs no more memory than a month; an episode must be seen whole.
+    whole = query.format == "json" or kind is _EXCEEDANCES
+    parts = [] if range_ is None else [range_] if whole else range_.months()
+    tables = (_part(services, kind, part, chosen) for part in parts)
+    if query.format != "json":
+        return export(query.format, kind.name, kind.columns, (row for t in tables for row in t.tuples()), kind.row)
+    rows = (row for table in tables for row in table.rows())
+    return page(rows, _key(kind, services), query.limit, query.cursor)
+
+
+def _part(services: ApiServices, kind: _Kind, range_: Range, chosen: Callable[[Table], BoolArray]) -> Table:
+    found = kind.table(services.evaluation(range_.first, range_.last))
+    found = found.take(chosen(found))
+    return found.take(_within(found, kind, range_.span, services))
 
 
 def _range(services: ApiServices, query: RangeQuery, max_days: int) -> Range | None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from plant_monitor import monitor
 from plant_monitor.api.access import Viewer, current_viewer
 from plant_monitor.api.errors import ApiError, invalid
-from plant_monitor.api.paging import Key, Row, csv_response, page
+from plant_monitor.api.exports import EXPORTED, export
+from plant_monitor.api.paging import Key, Row, page
 from plant_monitor.api.ranges import VerdictQuery, instant_of, read_range
 from plant_monitor.api.schemas import LabTakenView, LabView, Page
 from plant_monitor.api.services import ApiServices
@@ -60,7 +61,7 @@ def lab_routes(services: ApiServices) -> APIRouter:
     router = APIRouter(tags=["laboratory"])
     plant, book = services.plant, services.ledger.lab
 
-    @router.get("/lab", response_model=Page[LabView])
+    @router.get("/lab", response_model=Page[LabView], responses=EXPORTED)
     def get_lab(query: Annotated[LabQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Laboratory results whose sample touches the range: a row for each limit and day, never mixed with online
         data. The analyser's mean over the sample stands beside it."""
@@ -74,9 +75,10 @@ def lab_routes(services: ApiServices) -> APIRouter:
             points = viewer.lab_points if query.point is None else {query.point}
             found = [s.result for s in book.find(points=points, parameter=query.parameter, **span)]
         judged = [row for row in lab_table(plant, [(r, None) for r in found]).rows() if _wanted(row, query)]
-        if query.format == "csv":
+        if query.format != "json":
             rows = _paired(services, judged, found, viewer)
-            return csv_response("lab", LAB_COLUMNS, ([row[name] for name in LAB_COLUMNS] for row in rows))
+            lines = ([row[name] for name in LAB_COLUMNS] for row in rows)
+            return export(query.format, "lab", LAB_COLUMNS, lines, LabView)
         answer = page(judged, lambda row: _key(row, plant), query.limit, query.cursor)
         return {**answer, "items": _paired(services, answer["items"], found, viewer)}
 

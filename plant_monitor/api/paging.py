@@ -1,23 +1,18 @@
-"""Pages of a list, and the same list as one CSV."""
+"""Pages of a list."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
-
-from fastapi.responses import StreamingResponse
 
 from plant_monitor.api.errors import invalid
 
 Key = tuple[str | int, ...]
 Row = Mapping[str, Any]
-_CSV_ROWS = 2_000  # rows of one chunk
 
 
 def page(rows: Iterable[Row], key: Callable[[Row], Key], limit: int, cursor: str | None) -> dict[str, Any]:
@@ -70,28 +65,3 @@ def _later(key: Key, after: Key) -> bool:
 
 def _no_cursor(cursor: str) -> Exception:
     return invalid(f"found {cursor[:80]!r}, expected the `next` of a page of this list", "query.cursor")
-
-
-def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingResponse:
-    """Rows as a CSV file, written while it is read. None is an empty field, floats are Python's repr."""
-    chunks = _csv_chunks(header, rows)
-    first = next(chunks)  # so that what cannot be read at all is an error and no broken file
-    disposition = f'attachment; filename="{name}.csv"'
-    return StreamingResponse(
-        chain((first,), chunks), media_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
-    )
-
-
-def _csv_chunks(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    remaining = iter(rows)
-    while True:
-        part = list(islice(remaining, _CSV_ROWS))
-        writer.writerows(part)
-        yield text.getvalue()
-        if len(part) < _CSV_ROWS:
-            return
-        text.seek(0)
-        text.truncate()

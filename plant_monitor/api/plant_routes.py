@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 
 from plant_monitor.api.access import Viewer, current_viewer
-from plant_monitor.api.paging import csv_response, page
+from plant_monitor.api.exports import EXPORTED, export
+from plant_monitor.api.paging import page
 from plant_monitor.api.ranges import TableQuery, instant_of, read_range
 from plant_monitor.api.schemas import Page, PlantView, UsageView
 from plant_monitor.api.services import ApiServices
-from plant_monitor.api.usage import usage_rows
+from plant_monitor.api.usage import loaded_parameters, usage_rows
 from plant_monitor.plant import Limit, LimitSet, Member, Name, Point
 
 MAX_DAYS = {"hour": 93, "day": 366, "month": 366}
@@ -47,7 +48,7 @@ def plant_routes(services: ApiServices) -> APIRouter:
             "limit_sets": [_limit_set(s) for s in viewer.limit_sets],
         }
 
-    @router.get("/members/{member}/usage", response_model=Page[UsageView])
+    @router.get("/members/{member}/usage", response_model=Page[UsageView], responses=EXPORTED)
     def get_usage(
         member: str,
         query: Annotated[UsageQuery, Query()],
@@ -60,15 +61,17 @@ def plant_routes(services: ApiServices) -> APIRouter:
         found = viewer.member(member)
         now_ms = services.clock.now_ms()
         range_ = read_range(query, plant.zone, now_ms, default_days=7, max_days=MAX_DAYS[query.step])
-        rows: list[dict[str, Any]] = []
-        if range_ is not None:
-            evaluation = services.evaluation(range_.first, range_.last)
-            rows = usage_rows(plant, found, evaluation, range_.span, query.step)
-        if query.format == "csv":
-            parameters = list(rows[0]["load_kg"]) if rows else []
+        parts = () if range_ is None else range_.months()
+        rows = (
+            row
+            for part in parts
+            for row in usage_rows(plant, found, services.evaluation(part.first, part.last), part.span, query.step)
+        )
+        if query.format != "json":
+            parameters = loaded_parameters(plant, found)
             header = ["start", "end", "volume_m3", *(f"{p}_kg" for p in parameters)]
             lines = ([r["start"], r["end"], r["volume_m3"], *r["load_kg"].values()] for r in rows)
-            return csv_response(f"usage-{found.id}-{query.step}", header, lines)
+            return export(query.format, f"usage-{found.id}-{query.step}", header, lines, UsageView)
         return page(rows, lambda row: (instant_of(row["start"], plant.zone),), query.limit, query.cursor)
 
     return router

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.api.errors import ApiError, invalid
+from plant_monitor.api.exports import Format
 from plant_monitor.compliance.warnings import WarningKind
 from plant_monitor.windows import day_start_ms, local_day, rfc3339
 
@@ -48,9 +50,11 @@ class PageQuery(Query):
 
 
 class TableQuery(RangeQuery, PageQuery):
-    """A range of a table, as pages of JSON or as one CSV."""
+    """A range of a table, as pages of JSON or as one file."""
 
-    format: Literal["json", "csv"] = Field("json", description="`csv`: the whole range at once, not paged")
+    format: Format = Field(
+        "json", description="`json`: pages; `csv`, `ndjson` (an object a line), `parquet`: the whole range as one file"
+    )
 
 
 class ResultQuery(TableQuery):
@@ -80,6 +84,14 @@ class Range:
     span: Span
     first: date
     last: date
+
+    def months(self) -> Iterator[Range]:
+        """Its days by calendar month, each with the span of the whole: what is evaluated at a time."""
+        first = self.first
+        while first <= self.last:
+            following = (first.replace(day=1) + timedelta(days=31)).replace(day=1)
+            yield replace(self, first=first, last=min(self.last, following - timedelta(days=1)))
+            first = following
 
 
 def read_range(query: RangeQuery, zone: ZoneInfo, now_ms: int, *, default_days: int, max_days: int) -> Range | None:

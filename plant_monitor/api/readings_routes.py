@@ -8,20 +8,24 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 
 from plant_monitor import units
 from plant_monitor.api.access import Viewer, current_viewer
 from plant_monitor.api.errors import invalid, not_found
-from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor, page
+from plant_monitor.api.exports import EXPORTED, export
+from plant_monitor.api.paging import decode_cursor, encode_cursor, page
 from plant_monitor.api.ranges import DAY_MS, Range, TableQuery, instant_of, read_range
-from plant_monitor.api.schemas import ReadingPage
+from plant_monitor.api.schemas import ReadingPage, ReadingView, WindowView
 from plant_monitor.api.services import ApiServices
 from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import PH, VOLUME, Plant, Point, Series, Statistic
 from plant_monitor.readings import Readings, mark_text
+from plant_monitor.thinning import curve
 from plant_monitor.windows import rfc3339
 
 MAX_DAYS = {"raw": 93, "minute": 93, "hour": 93, "day": 366}
+MAX_DAYS_THINNED = 366
 MINUTE_MS = 60_000
 
 RAW_COLUMNS = ("time", "point", "parameter", "value", "mark")  # a readings file (design §4.2)
@@ -33,6 +37,20 @@ class ReadingsQuery(TableQuery):
 
     parameter: str | None = None
     step: Literal["raw", "minute", "hour", "day"] = "raw"
+    pixels: int | None = Field(
+        None,
+        ge=10,
+        le=5000,
+        description="for charts, with `raw`: so few readings that a line through them fills the same pixels; no peak "
+        "and no mark is lost",
+        examples=[800],
+    )
+
+
+class RawRow(ReadingView):
+    """A row of a readings file."""
+
+    point: str
 
 
 def readings_routes(services: ApiServices) -> APIRouter:
@@ -40,7 +58,7 @@ def readings_routes(services: ApiServices) -> APIRouter:
     router = APIRouter(tags=["readings"])
     plant = services.plant
 
-    @router.get("/points/{point}/readings", response_model=ReadingPage)
+    @router.get("/points/{point}/readings", response_model=ReadingPage, responses=EXPORTED)
     def get_readings(
         point: str,
         query: Annotated[ReadingsQuery, Query()],
@@ -49,11 +67,14 @@ def readings_routes(services: ApiServices) -> APIRouter:
         """Readings of a point in the units of plant.yaml.
 
         `raw`: as accepted; as CSV a readings file that `import` reads. `minute`: the mean (pH: the median) of the
-        valid readings, for charts. `hour` and `day`: the statistics that verdicts rest on.
+        valid readings. `hour` and `day`: the statistics that verdicts rest on. For charts say `pixels`.
         """
         found = viewer.point(point)
         series = _series(found, query.parameter)
-        range_ = read_range(query, plant.zone, services.clock.now_ms(), default_days=1, max_days=MAX_DAYS[query.step])
+        if query.pixels is not None and query.step != "raw":
+            raise invalid("only raw readings are thinned; expected step raw, or no pixels", "query.pixels")
+        max_days = MAX_DAYS[query.step] if query.pixels is None else MAX_DAYS_THINNED
+        range_ = read_range(query, plant.zone, services.clock.now_ms(), default_days=1, max_days=max_days)
         if query.step == "raw":
             answer = _raw(services, found, series, range_, query)
         else:
@@ -93,13 +114,24 @@ def _days(range_: Range | None, from_ms: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _raw(services: ApiServices, point: Point, series: list[Series], range_: Range | None, query: ReadingsQuery) -> Any:
-    if query.format == "csv":
-        parts = (
-            (one, services.source.read(_index(services.plant, one), *span)) for one in series for span in _days(range_)
-        )
-        rows = (_csv_row(one, row, services.plant) for one, part in parts for row in _rows(part))
-        return csv_response(f"readings-{point.id}", RAW_COLUMNS, rows)
-    return _raw_page(services, series, range_, query)
+    if query.format == "json":
+        return _raw_page(services, series, range_, query)
+    parts = ((one, part) for one in series for part in _parts(services, one, range_, query.pixels))
+    rows = (_file_row(one, row, services.plant) for one, part in parts for row in _rows(part))
+    return export(query.format, f"readings-{point.id}", RAW_COLUMNS, rows, RawRow)
+
+
+def _parts(
+    services: ApiServices, series: Series, range_: Range | None, pixels: int | None, from_ms: int = 0
+) -> Iterator[Readings]:
+    """The readings of a series from an instant on, day by day; thinned they are few, and thinned as a whole."""
+    index = _index(services.plant, series)
+    if range_ is not None and pixels is not None:
+        found = curve(services.source, index, range_.span.start_ms, range_.span.end_ms, pixels)
+        yield found.take(found.time >= from_ms)
+        return
+    for span in _days(range_, from_ms):
+        yield services.source.read(index, *span)
 
 
 def _raw_page(services: ApiServices, series: list[Series], range_: Range | None, query: ReadingsQuery) -> Any:
@@ -112,8 +144,8 @@ def _raw_page(services: ApiServices, series: list[Series], range_: Range | None,
         if one.parameter < str(after[0]):
             continue
         from_ms = int(after[1]) + 1 if one.parameter == after[0] else 0
-        for span in _days(range_, from_ms):
-            for time_ms, value, mark in _rows(services.source.read(_index(services.plant, one), *span)):
+        for part in _parts(services, one, range_, query.pixels, from_ms):
+            for time_ms, value, mark in _rows(part):
                 if len(items) == query.limit:
                     return {"items": items, "next": encode_cursor(last)}
                 last = one.parameter, time_ms
@@ -131,7 +163,7 @@ def _rows(readings: Readings) -> Iterator[tuple[int, float, str]]:
     return zip(readings.time.tolist(), readings.value.tolist(), marks, strict=True)
 
 
-def _csv_row(series: Series, row: tuple[int, float, str], plant: Plant) -> tuple[Any, ...]:
+def _file_row(series: Series, row: tuple[int, float, str], plant: Plant) -> tuple[Any, ...]:
     time_ms, value, mark = row
     return rfc3339(time_ms, plant.zone), series.point, series.parameter, None if np.isnan(value) else value, mark
 
@@ -153,10 +185,12 @@ def _windows(
     else:
         if query.parameter == VOLUME:
             raise invalid("a totaliser has no mean; expected step raw or minute, or see usage", "query.step")
-        rows = iter(_evaluated(services, point, series, range_, query.step))
-    if query.format == "csv":
+        # A file is made month by month, pages are in the order of parameters.
+        ranges = [] if range_ is None else [range_] if query.format == "json" else range_.months()
+        rows = (row for part in ranges for row in _evaluated(services, point, series, part, query.step))
+    if query.format != "json":
         lines = (tuple(row[c] for c in WINDOW_COLUMNS) for row in rows)
-        return csv_response(f"readings-{point.id}-{query.step}", WINDOW_COLUMNS, lines)
+        return export(query.format, f"readings-{point.id}-{query.step}", WINDOW_COLUMNS, lines, WindowView)
     zone = services.plant.zone
     return page(
         rows,
@@ -189,11 +223,9 @@ def _minutes(readings: Readings, series: Series, plant: Plant) -> Iterator[dict[
 
 
 def _evaluated(
-    services: ApiServices, point: Point, series: list[Series], range_: Range | None, step: str
+    services: ApiServices, point: Point, series: list[Series], range_: Range, step: str
 ) -> list[dict[str, Any]]:
     """Hours or days as the evaluation has them, each statistic once however many limits judge it."""
-    if range_ is None:
-        return []
     evaluation = services.evaluation(range_.first, range_.last)
     table, column = (evaluation.hourly, "hour") if step == "hour" else (evaluation.daily, "date")
     zone, span = services.plant.zone, range_.span

@@ -20,6 +20,7 @@ from plant_monitor.compliance.history import VerdictChange
 from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.standing import Outlook
 from plant_monitor.compliance.warnings import PlantWarning
+from plant_monitor.live import Feed
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.settlement import Book
@@ -399,7 +400,8 @@ class ApiServices:
     ``source`` the readings as they came · ``judged()`` the same under the annotations that stand ·
     ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``warnings(first, last)`` what
     was warned of on them · ``outlook(now_ms)`` what is left and what the next days may bring · ``health()``
-    has a ``status`` of ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``registry``
+    has a ``status`` of ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``feed`` what
+    happens · ``registry``
     metrics of the service itself, beside those of the API · at most ``requests_per_s`` in the long run by one key, ten
     times as many at once · ``workbook(document)`` and ``member_pdf(document, member)`` make files of a
     statement's document; None where they cannot be made.
@@ -414,6 +416,7 @@ class ApiServices:
     warnings: Callable[[date, date], Sequence[PlantWarning]]
     health: Callable[[], Mapping[str, Any]]
     desk: Desk
+    feed: Feed
     clock: Clock = field(default_factory=SystemClock)
     registry: CollectorRegistry | None = None
     requests_per_s: float = 20.0

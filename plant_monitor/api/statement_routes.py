@@ -12,7 +12,8 @@ from pydantic import Field
 from plant_monitor import settlement
 from plant_monitor.api.access import TOTAL, Viewer, current_viewer
 from plant_monitor.api.errors import ApiError, invalid, not_found
-from plant_monitor.api.paging import csv_response, decode_cursor, encode_cursor
+from plant_monitor.api.exports import export
+from plant_monitor.api.paging import decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
 from plant_monitor.api.schemas import ExplanationView, Page, StatementHeadView, StatementView
 from plant_monitor.api.services import ApiServices
@@ -59,7 +60,7 @@ def statement_routes(services: ApiServices) -> APIRouter:
         """The rows of a statement as CSV: for a member its own and the totals."""
         statement = found(number, viewer)
         rows = [[row.get(c) for c in COLUMNS] for row in viewer.statement_rows(statement.lines)]
-        return csv_response(f"statement-{statement.number}", COLUMNS, rows)
+        return export("csv", f"statement-{statement.number}", COLUMNS, rows)
 
     @router.get("/statements/{number}.xlsx", response_class=Response, responses=_file(XLSX))
     def get_statement_workbook(number: str, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Response:

@@ -50,6 +50,11 @@ def usage_rows(plant: Plant, member: Member, evaluation: Evaluation, span: Span,
     return rows
 
 
+def loaded_parameters(plant: Plant, member: Member) -> list[str]:
+    """The parameters of which a row has a load, in its order."""
+    return _loaded([p for p in plant.outfalls if p.member == member.id])
+
+
 def _grouped(windows: Sequence[tuple[int, int]], step: str, zone: ZoneInfo) -> list[list[tuple[int, int]]]:
     if step != "month":
         return [[w] for w in windows]
@@ -87,8 +92,11 @@ def _point_usage(point: Point, windows: Sequence[_Window]) -> dict[str, Any]:
 
 
 def _sum_by_parameter(loads: Sequence[Mapping[str, float | None]], points: Sequence[Point]) -> dict[str, float | None]:
-    parameters = sorted({s.parameter for p in points for s in p.series if units.is_concentration(s.unit)})
-    return {parameter: _sum(load.get(parameter) for load in loads) for parameter in parameters}
+    return {parameter: _sum(load.get(parameter) for load in loads) for parameter in _loaded(points)}
+
+
+def _loaded(points: Sequence[Point]) -> list[str]:
+    return sorted({s.parameter for p in points for s in p.series if units.is_concentration(s.unit)})
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

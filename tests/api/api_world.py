@@ -29,6 +29,7 @@ from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.config.plant_file import parse_plant
 from plant_monitor.ledger import Ledger
+from plant_monitor.live import Feed
 from plant_monitor.plant import Plant
 from plant_monitor.readings import NORMAL, OVER_RANGE, Readings
 from plant_monitor.statements.pdf import render_pdf
@@ -151,6 +152,7 @@ class World:
     client: TestClient
     keys: dict[str, str]
     evaluations: Evaluations
+    feed: Feed
     health: dict[str, Any] = field(default_factory=lambda: {"status": "ok", "journal": {"rows": 12, "path": "/secret"}})
 
     def get(self, who: str | None, path: str, **query: Any) -> Any:
@@ -159,6 +161,7 @@ class World:
     def ask(self, who: str | None, method: str, path: str, **more: Any) -> Any:
         secret = self.keys.get(who, who) if who is not None else None
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        headers |= more.pop("headers", {})
         return self.client.request(method, f"/api/v1{path}", headers=headers, **more)
 
     def items(self, who: str, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -182,7 +185,8 @@ def make_world(
         keys[member.id] = ledger.keys.add("member", member=member.id, label=f"m-{member.id}", now_ms=NOW).secret
     fill_ledger(ledger, plant, evaluation(date(2026, 10, 1), date(2026, 10, 3)))
     object_to_something(ledger)
-    world = World(plant, ledger, clock, None, keys, evaluation)  # type: ignore[arg-type]
+    feed = Feed(plant, OCT_1)
+    world = World(plant, ledger, clock, None, keys, evaluation, feed)  # type: ignore[arg-type]
 
     def warnings(first: date, last: date) -> tuple[PlantWarning, ...]:
         found = monitor.evaluate_days(plant, readings, first, last, until_ms=clock.now_ms(), warnings=True)
@@ -193,12 +197,13 @@ def make_world(
         "health": lambda: world.health,
         "outlook": Outlooks(plant, evaluation.judged, None, ledger.annotations),
         "requests_per_s": 1e6,
+        "feed": feed,
         "workbook": workbook,
         "member_pdf": render_pdf,
         **more,
     }
     shown = evaluation_instead or evaluation
-    services.setdefault("desk", AlertDesk(ledger, {}, plant, clock))
+    services.setdefault("desk", AlertDesk(ledger, {}, plant, clock, feed.alerts))
     asked = source or readings
     judged = Evaluations(plant, asked, None, ledger.annotations, clock).judged
     app = create_app(ApiServices(plant, asked, judged, ledger, shown, clock=clock, **services))
@@ -237,6 +242,15 @@ def object_to_something(ledger: Ledger) -> None:
     file = {"name": "beta.txt", "media_type": "text/plain", "sha256": "0" * 64, "content": "YmV0YQ=="}
     about = {"statement": "2026-10-02", "member": "beta", "item": "beta-lab", "reason": "beta asks why"}
     ledger.objections.add(**about, attachments=[file], now_ms=NOW, actor="member:m-beta")
+
+
+def happened(world: World) -> None:
+    """Everything that a stream tells, of every point, and its end: the whole can then be read at once."""
+    world.feed.evaluated(world.evaluations(date(2026, 10, 1), date(2026, 10, 2)), NOW)
+    world.feed.evaluated(world.evaluations(date(2026, 10, 3), date(2026, 10, 4)), NOW)
+    world.feed.readings(make_readings(world.plant))
+    world.feed.alerts(world.ledger.alerts.find())
+    world.feed.close()
 
 
 def alert_of(world: World, point: str) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from api.api_world import HOUR, OCT_1, PLANT, World, alert_of
+from api.api_world import HOUR, OCT_1, PLANT, World, alert_of, happened
 
 from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Kind as AlertKind
@@ -36,6 +36,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/annotations"): (None, None),
     ("POST", "/annotations/{number}/withdraw"): (None, None),
     ("GET", "/headroom/now"): ("/headroom/now", None),
+    ("GET", "/live"): ("/live", "/live?point=beta-outfall"),
     ("GET", "/warnings"): ("/warnings", "/warnings?point=beta-outfall"),
     ("GET", "/session"): ("/session", None),
     ("GET", "/latest"): ("/latest", None),
@@ -148,6 +149,7 @@ def test_without_a_valid_key_only_health_answers(world: World) -> None:
 
 
 def test_another_members_is_answered_like_what_does_not_exist(world: World) -> None:
+    happened(world)
     for (method, route), (_, others) in ROUTES.items():
         if others is None:
             continue
@@ -184,6 +186,7 @@ def test_a_filter_by_what_is_anothers_finds_nothing(world: World, query: dict[st
 def test_nothing_of_another_member_is_in_any_answer(world: World) -> None:
     world.ask("officer", "POST", f"/alerts/{alert_of(world, 'beta-outfall')}/acknowledge", json={"comment": "beta!"})
     changed(world)
+    happened(world)
     forms: list[dict[str, Any]] = [
         ALL_OCTOBER,
         {**ALL_OCTOBER, "format": "csv"},
@@ -198,7 +201,8 @@ def test_nothing_of_another_member_is_in_any_answer(world: World) -> None:
         if own is None:
             continue
         for form in forms:
-            answer = world.ask("alpha", method, fill(own, world), params=form)
+            from_the_start = {"Last-Event-ID": f"{OCT_1}-0"}  # of the stream
+            answer = world.ask("alpha", method, fill(own, world), params=form, headers=from_the_start)
             assert answer.status_code in (200, 422), (route, form)  # 422: a parameter this route does not have
             assert "beta" not in answer.text + str(answer.headers), (route, form)
             assert "chloride" not in answer.text

@@ -21,6 +21,7 @@ from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.cli import main
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.live import Feed
 from plant_monitor.service import DataFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +83,16 @@ class Plant:
             key = ledger.keys.add(role, member="" if role == who else who, label=who, now_ms=1)
             judged = AnnotatedSource(plant, source, ledger.annotations.standing())
             services = ApiServices(
-                plant, source, lambda: judged, ledger, never, never, never, act=never, health=lambda: {"status": "ok"}
+                plant,
+                source,
+                lambda: judged,
+                ledger,
+                never,
+                never,
+                never,
+                desk=never,
+                health=lambda: {"status": "ok"},
+                feed=Feed(plant, 1),
             )
             headers = {"Authorization": f"Bearer {key.secret}"}
             answer = TestClient(create_app(services)).post(f"/api/v1{path}", json=body, headers=headers)

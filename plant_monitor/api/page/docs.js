@@ -34,19 +34,29 @@ function fieldTable(document_, schema) {
   return table;
 }
 
+// A stream never ends by itself: it is shown as it comes, for as long as the page is open.
+async function follow(answer, output) {
+  output.textContent = "";
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) output.textContent += part.value;
+}
+
 async function send(method, path, inputs, output) {
   let url = path;
   const query = new URLSearchParams();
+  const key = document.getElementById("key").value.trim();
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
   for (const { parameter, input } of inputs) {
     if (input.value === "") continue;
     if (parameter.in === "path") url = url.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
+    else if (parameter.in === "header") headers[parameter.name] = input.value;
     else query.set(parameter.name, input.value);
   }
   if (query.size) url += `?${query}`;
-  const key = document.getElementById("key").value.trim();
   output.textContent = "…";
   try {
-    const answer = await fetch(url, { method, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+    const answer = await fetch(url, { method, headers });
+    if ((answer.headers.get("content-type") || "").includes("event-stream")) return await follow(answer, output);
     const text = await answer.text();
     const json = (answer.headers.get("content-type") || "").includes("json");
     output.textContent = `${answer.status}  ${method} ${url}\n\n` + (json ? JSON.stringify(JSON.parse(text), null, 2) : text);
