@@ -101,7 +101,7 @@ async def stream(
     still_there: Callable[[], Awaitable[Any]],
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncIterator[str]:
-    """The text of a stream (WHATWG HTML §9.2); it ends with the feed, or when ``still_there`` raises an :class:`ApiError`."""
+    """The text of a stream (WHATWG HTML §9.2). It ends with the feed, or when ``still_there`` raises an ApiError."""
     seen = _number(feed, last_event_id)
     yield "retry: 3000\n\n"
     if seen is None:
