@@ -270,6 +270,7 @@ class Service:
             evaluate=lambda first, last: self.watch.evaluate(first, last, clock.now_ms()),
             alerts=self.ledger.alerts,
             health=lambda now_ms: self.state.rows(now_ms),
+            forecast=lambda now_ms: self.outlooks(now_ms).forecast,
         )
 
     def _answer_from(self, undo: ExitStack) -> None:

@@ -29,6 +29,8 @@ STANDING_COLUMNS = (
     "member", "quantity", "unit", "span", "start", "end", "amount", "allowed", "headroom", "used_share", "valid_share",
 )  # fmt: skip
 FORECAST_COLUMNS = ("date", "p10_m3", "p50_m3", "p90_m3", "capacity_m3", "passing_chance")
+SHARE_COLUMNS = ("date", "member", "volume_m3", "share", "quota_m3", "valid_share")
+RECONCILIATION_COLUMNS = ("date", "inlet_m3", "outfalls_m3", "difference_m3", "difference_share", "valid_share")
 REMOVAL_COLUMNS = (
     "parameter", "step", "period", "unit", "inlet_mean", "effluent_mean", "inlet_load_kg", "effluent_load_kg",
     "removal_by_concentration", "removal_by_load", "effective_days", "days",

@@ -17,6 +17,7 @@ import structlog
 from plant_monitor.alerts.lifecycle import Alert
 from plant_monitor.clock import Clock
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.tables import Table
 from plant_monitor.store.attempts import Attempts
 from plant_monitor.store.influx import LinesRefused
 from plant_monitor.store.results import HealthRow, ResultsWriter
@@ -27,6 +28,7 @@ LOOK_S = 1.0  # how often alerts and the minute are looked at
 FRESH_KEPT = 4  # evaluations held ready; older ones are computed again
 DAYS_AT_ONCE = 14
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 HEALTH_KEPT = 1_440  # minutes
 
 
@@ -49,6 +51,7 @@ class Publisher:
     ----------
     evaluate  the verdicts of the local days first … last, as they are now
     health    how devices and series are at an instant
+    forecast  of the inflow as it is at an instant; written each hour
     """
 
     def __init__(
@@ -59,15 +62,17 @@ class Publisher:
         evaluate: Callable[[date, date], Evaluation],
         alerts: AlertSource,
         health: Callable[[int], Sequence[HealthRow]],
+        forecast: Callable[[int], Table],
     ) -> None:
         self._writer, self._clock = writer, clock
-        self._evaluate, self._alerts, self._health = evaluate, alerts, health
+        self._evaluate, self._alerts, self._health, self._forecast = evaluate, alerts, health, forecast
         self._lock = threading.Lock()
         self._number = 0  # of the last evaluation handed over
         self._owed: dict[date, int] = {}  # day -> the latest evaluation it was part of
         self._fresh: deque[tuple[int, Evaluation]] = deque(maxlen=FRESH_KEPT)
         self._minutes: deque[bytes] = deque(maxlen=HEALTH_KEPT)  # gzipped lines of device_health, the oldest first
         self._minute: int | None = None  # the last one that was looked at
+        self._hour: int | None = None  # of the forecast as it was published
         self._revision: int | None = None  # of the alerts as they were published
         self._refused = 0  # requests in which the server refused lines
         self._refusal: str | None = None  # why, the last time
@@ -131,7 +136,7 @@ class Publisher:
     # --- sending -------------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Write what is new: alerts first, then fresh verdicts, one run of older days, health. True: more waits.
+        """Write what is new: alerts first, then fresh verdicts, a run of older days, health. True: more waits.
 
         Raises
         ------
@@ -142,6 +147,7 @@ class Publisher:
         self._send_fresh()
         more = self._send_days()
         self._send_health()
+        self._send_forecast()
         self._attempts.succeeded()
         return more
 
@@ -192,6 +198,13 @@ class Publisher:
             packed = self._minutes[0]
             self._send(lambda: self._writer.write_health(packed))  # noqa: B023  called at once
             self._minutes.popleft()
+
+    def _send_forecast(self) -> None:
+        now_ms = self._clock.now_ms()
+        if now_ms // HOUR_MS != self._hour:
+            forecast = self._forecast(now_ms)
+            self._send(lambda: self._writer.publish_forecast(forecast))
+            self._hour = now_ms // HOUR_MS
 
     def _send(self, write: Callable[[], object]) -> None:
         """Lines that the server will never take hold up nothing; the good ones beside them it has kept."""

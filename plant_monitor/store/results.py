@@ -1,4 +1,5 @@
-"""Results for panels in InfluxDB: measurements hourly, daily, headroom, alerts and device_health (design §4.7).
+"""Results for panels in InfluxDB: measurements hourly, daily, headroom, alerts and device_health (design §4.7), and
+shares, reconciliation and forecast (decision 0015).
 
 All of it can be computed again, so nothing waits here: what the server does not take is published anew.
 """
@@ -6,17 +7,20 @@ All of it can be computed again, so nothing waits here: what the server does not
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import structlog
 
 from plant_monitor.alerts.lifecycle import CASES, Alert
 from plant_monitor.compliance.evaluate import Evaluation
+from plant_monitor.compliance.sharing import member_shares, reconciliation
+from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import Plant
 from plant_monitor.store.influx import InfluxServer, quoted
 from plant_monitor.store.lineprotocol import result_line
-from plant_monitor.windows import rfc3339
+from plant_monitor.windows import day_start_ms, rfc3339
 
 log = structlog.get_logger()
 
@@ -71,6 +75,19 @@ class ResultsWriter:
         self._forget(windows.end_ms - DAYS_REMEMBERED * DAY_MS)
         return len(lines)
 
+    def publish_forecast(self, forecast: Table) -> int:
+        """Write the days of a forecast; the number of lines. A day that is over keeps what was expected of it.
+
+        Raises
+        ------
+        StoreUnavailable  the server did not take it
+        """
+        tags = (("plant", self._plant.id),)
+        rows = [(_fields(row, "date"), date.fromisoformat(row["date"])) for row in forecast.rows()]
+        lines = [result_line("forecast", tags, fields, day_start_ms(day, self._plant.zone)) for fields, day in rows]
+        self._write([line for line in lines if line])
+        return len(lines)
+
     def publish_alerts(self, alerts: Iterable[Alert]) -> int:
         """Write the episodes of all alerts, as far as they differ from what was written; the number of lines.
 
@@ -113,7 +130,7 @@ class ResultsWriter:
             self._server.write(self._bucket, "\n".join(lines[first : first + BATCH_LINES]).encode())
 
     def _delete_span(self, start_ms: int, end_ms: int) -> None:
-        for measurement in ("hourly", "daily", "headroom"):
+        for measurement in ("hourly", "daily", "headroom", "shares", "reconciliation"):
             where = f"\"plant\" = '{quoted(self._plant.id)}' AND time >= {start_ms}ms AND time < {end_ms}ms"
             self._delete(f'DELETE FROM "{measurement}" WHERE {where}')
 
@@ -164,10 +181,19 @@ def _result_rows(plant: Plant, evaluation: Evaluation) -> list[Row]:
             )
             names = (value, "lower", "upper", "valid_share", "volume_m3", "load_kg", "verdict")
             rows.append((measurement, tags, [(name, row[name]) for name in names], times[row[time_column]]))
-    for row, start in zip(evaluation.headroom.rows(), windows.day_edges.tolist()):
-        fields = [(name, row[name]) for name in row if name != "date"]
-        rows.append(("headroom", (("plant", plant.id),), fields, start))
+    of_plant = (("plant", plant.id),)
+    for row in evaluation.headroom.rows():
+        rows.append(("headroom", of_plant, _fields(row, "date"), day_ms[row["date"]]))
+    for row in reconciliation(plant, evaluation.volumes, windows).rows():
+        rows.append(("reconciliation", of_plant, _fields(row, "date"), day_ms[row["date"]]))
+    for row in member_shares(plant, evaluation.volumes, windows).rows():
+        tags = (*of_plant, ("member", row["member"]))
+        rows.append(("shares", tags, _fields(row, "date", "member"), day_ms[row["date"]]))
     return rows
+
+
+def _fields(row: Mapping[str, Any], *but: str) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in row.items() if name not in but]
 
 
 def _alert_rows(plant: Plant, alert: Alert) -> list[Row]:

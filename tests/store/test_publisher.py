@@ -9,6 +9,7 @@ import pytest
 from plant_monitor.alerts.lifecycle import Alert
 from plant_monitor.clock import ManualClock
 from plant_monitor.compliance.evaluate import Evaluation, evaluate
+from plant_monitor.compliance.tables import FORECAST_COLUMNS, Table
 from plant_monitor.errors import StoreUnavailable
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Readings
@@ -29,6 +30,11 @@ class NoAlerts:
 
     def all(self) -> Iterator[Alert]:
         return iter(())
+
+
+def expected(plant: Plant, now_ms: int) -> Table:
+    """A forecast that tells when it was made."""
+    return Table.of_rows(FORECAST_COLUMNS, [("2026-10-01", 1.0, float(now_ms), 3.0, 1200.0, 0.01)])
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +64,9 @@ def publisher(
         return [({"device": "plc"}, {"silent": False})]
 
     writer = ResultsWriter(small_plant, InfluxServer(fake_influx.settings()))
-    return Publisher(writer, clock, evaluate=again, alerts=NoAlerts(), health=health)
+    return Publisher(
+        writer, clock, evaluate=again, alerts=NoAlerts(), health=health, forecast=lambda now: expected(small_plant, now)
+    )
 
 
 def days(plant: Plant, first: date, last: date | None = None) -> Evaluation:
@@ -188,7 +196,14 @@ def test_alerts_are_read_when_they_changed(fake_influx: FakeInflux, small_plant:
 
     alerts = Alerts()
     writer = ResultsWriter(small_plant, InfluxServer(fake_influx.settings()))
-    made = Publisher(writer, clock, evaluate=lambda a, b: days(small_plant, a, b), alerts=alerts, health=lambda now: [])
+    made = Publisher(
+        writer,
+        clock,
+        evaluate=lambda a, b: days(small_plant, a, b),
+        alerts=alerts,
+        health=lambda now: [],
+        forecast=lambda now: Table.of_rows(FORECAST_COLUMNS, []),
+    )
     made.step()
     made.step()
     assert alerts.reads == 1
@@ -200,3 +215,23 @@ def test_alerts_are_read_when_they_changed(fake_influx: FakeInflux, small_plant:
     fake_influx.answer = taking
     made.step()
     assert alerts.reads == 3
+
+
+def test_the_forecast_is_written_each_hour_and_again_where_it_was_not_taken(
+    publisher: Publisher, fake_influx: FakeInflux, clock: ManualClock
+) -> None:
+    def told() -> list[str]:
+        return [line.partition("p50_m3=")[2].partition(",")[0] for line in written(fake_influx, "forecast")]
+
+    for minutes in (0, 1, 59):
+        clock.set(T0 + minutes * MINUTE)
+        publisher.step()
+    assert told() == [f"{float(T0)}"] and written(fake_influx, "forecast")[0].endswith(f" {T0}")
+    clock.set(T0 + 61 * MINUTE)
+    fake_influx.answer = down
+    with pytest.raises(StoreUnavailable):
+        publisher.step()
+    fake_influx.answer = taking
+    fake_influx.asked.clear()
+    publisher.step()
+    assert told() == [f"{float(T0 + 61 * MINUTE)}"]
