@@ -172,7 +172,7 @@ def _result_rows(plant: Plant, evaluation: Evaluation) -> list[Row]:
     ):
         times = hour_ms if time_column == "hour" else day_ms
         for row in table.rows():
-            tags = (
+            tags: Tags = (
                 ("plant", plant.id),
                 ("point", row["point"]),
                 ("parameter", row["parameter"]),
