@@ -25,14 +25,12 @@ from plant_monitor.compliance.evaluate import Evaluation, PointResult, Span, eva
 from plant_monitor.compliance.evidence import evidence_table
 from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
-from plant_monitor.compliance.outages import outages
 from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.suspects import PointDays, balances, suspect_sensors
 from plant_monitor.compliance.suspicion import HISTORY_DAYS
 from plant_monitor.compliance.tables import Table
-from plant_monitor.compliance.warnings import PlantWarning, came
+from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.errors import InputError
-from plant_monitor.gateways import Group
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Point, Statistic
 from plant_monitor.readings import Readings, ReadingSource, Touched
 from plant_monitor.windows import Windows, day_start_ms, local_day, local_windows, rfc3339
@@ -390,27 +388,6 @@ def warned(warnings: Iterable[PlantWarning]) -> list[Exceedance]:
         )
         for w in warnings
     ]
-
-
-def silences(
-    plant: Plant, source: ReadingSource, groups: Sequence[Group], silent: Sequence[PlantWarning], until_ms: int
-) -> list[Exceedance]:
-    """Silent instruments, as what alerts are opened for: those of a gateway that is out as one."""
-    suspects = [g for g in groups if sum(plant.series_index[w.point, w.parameter] in g.series for w in silent) > 1]
-    if not suspects:
-        return warned(silent)
-    chosen = frozenset().union(*(g.series for g in suspects))
-    start_ms = min(w.start_ms for w in silent)
-    readings = readings_around(plant, source, start_ms, until_ms, chosen=chosen).by_time()
-    found, rest = outages(plant, suspects, silent, {i: came(readings.of_series(i)) for i in chosen}, until_ms)
-    return warned(rest) + [
-        Exceedance(
-            point=o.group.point, parameter="", limit_set="", statistic=str(Kind.SILENT_DEVICE), start_ms=o.start_ms,
-            end_ms=o.end_ms, windows=o.instruments, peak=float(o.instruments), limit=0.0, peak_ratio=None,
-            ongoing=o.ongoing, kind=Kind.SILENT_DEVICE, evidence=o.evidence, subject=o.group.id,
-        )
-        for o in found
-    ]  # fmt: skip
 
 
 def _beyond(value: float | None, bound: float | None) -> float | None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from plant_monitor import monitor
+from plant_monitor import monitor, raised
 from plant_monitor.alerts.lifecycle import WARNINGS, Exceedance, Kind, Span
 from plant_monitor.annotations import AnnotatedSource, Annotation, Annotations, touched_by
 from plant_monitor.clock import Clock
@@ -223,6 +223,7 @@ class Watch:
         self._finish(token, row, until_ms)
         if hour_ended:
             self._suspect(until_ms, now_ms)
+            self._balance(until_ms, now_ms)
         return runs
 
     def _give(self, evaluation: Evaluation, source: AnnotatedSource, now_ms: int) -> None:
@@ -248,7 +249,7 @@ class Watch:
         runs = [w for w in evaluation.warned.runs if w.end_ms > recent.start_ms]
         silent = [w for w in runs if w.kind is WarningKind.SILENCE]
         found = monitor.warned(w for w in runs if w.kind is not WarningKind.SILENCE)
-        found += monitor.silences(self._plant, self._journal, self._groups, silent, covered.end_ms)
+        found += raised.silences(self._plant, self._journal, self._groups, silent, covered.end_ms)
         self._desk.consider(found, recent, now_ms, WARNINGS)
 
     def _suspect(self, until_ms: int, now_ms: int) -> None:
@@ -258,6 +259,20 @@ class Watch:
         found = monitor.suspicions(self._plant, self._judged(), windows, until_ms)
         kinds = (Kind.SUSPECT_SENSOR,)
         self._desk.consider(monitor.warned(found), Span(windows.start_ms, until_ms), now_ms, kinds)
+
+    def _balance(self, until_ms: int, now_ms: int) -> None:
+        """Capacity, design loads and quotas at the last full hour; inlet against outfalls of yesterday."""
+        zone, source = self._plant.zone, self._judged()
+        today = local_day(until_ms, zone)
+        begin_ms = day_start_ms(today, zone)
+        hour_ms = begin_ms + (until_ms - begin_ms) // HOUR_MS * HOUR_MS
+        found = raised.short_of_headroom(self._plant, source, hour_ms)
+        # Of now alone: what is not found any more is over, and was true.
+        self._desk.consider(found, Span(hour_ms, hour_ms), now_ms, (Kind.HEADROOM,))
+        windows = local_windows(today - timedelta(days=1), today - timedelta(days=1), zone)
+        found = raised.unreconciled(self._plant, source, windows, until_ms)
+        covered = Span(windows.start_ms, windows.end_ms)
+        self._desk.consider(found, covered, now_ms, (Kind.UNRECONCILED_DIFFERENCE,))
 
     def _hour_ended(self, until_ms: int) -> bool:
         return self._judged_until is None or until_ms // HOUR_MS != self._judged_until // HOUR_MS

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     SILENCE = "silence"
     SILENT_DEVICE = "silent_device"
     SUSPECT_SENSOR = "suspect_sensor"
+    HEADROOM = "headroom"
+    UNRECONCILED_DIFFERENCE = "unreconciled_difference"
     ENQUIRY = "enquiry"
     OBJECTION = "objection"
 

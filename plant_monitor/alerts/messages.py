@@ -27,6 +27,7 @@ def is_told(kind: Kind, transition: Transition) -> bool:
 
 PARAMETERS: dict[str, Name] = {
     "flow": Name("流量", "flow"),
+    "volume": Name("水量", "volume"),
     "ph": Name("pH", "pH"),
     "water_temperature": Name("水温", "water temperature"),
     "conductivity": Name("电导率", "conductivity"),
@@ -186,6 +187,8 @@ _WARNINGS = {
     Kind.SILENCE: Name("无数据", "silent"),
     Kind.SILENT_DEVICE: Name("无任何数据", "nothing comes"),
     Kind.SUSPECT_SENSOR: Name("仪表可疑", "suspect sensor"),
+    Kind.HEADROOM: Name("超过允许量", "more than is allowed"),
+    Kind.UNRECONCILED_DIFFERENCE: Name("进出水量不符", "inlet and outfalls differ"),
 }
 
 _STEPS = {
@@ -204,7 +207,10 @@ class _Warning(_Facts):
         self.step = _STEPS.get(self.transition, self.headline)
         self.what = _WARNINGS[self.alert.kind]
         self.evidence = self.worst.evidence or Name("", "")
-        if self.alert.subject:  # a device, or whatever else is no series
+        member = plant.member_by_id.get(self.alert.member)
+        if member is not None:
+            self.where = member.name
+        elif self.alert.subject:  # a device, or whatever else is no series
             self.parameter = Name(self.alert.subject, self.alert.subject)
 
     def zh_title(self) -> str:

@@ -376,7 +376,7 @@ class AlertView(BaseModel):
     id: int
     kind: str = Field(
         description="exceedance; a warning: hour_above_limit, on_course, over_range, silence, silent_device, "
-        "suspect_sensor; "
+        "suspect_sensor, headroom, unreconciled_difference; "
         "a person's case: enquiry, objection"
     )
     point: str
