@@ -43,7 +43,7 @@ def short_of_headroom(plant: Plant, source: ReadingSource, hour_ms: int) -> list
     readings = monitor.readings_around(plant, source, since_ms, hour_ms, chosen=standing_series(plant))
     return [
         Exceedance(
-            point="", parameter=one.quantity, limit_set="", statistic=one.span, start_ms=one.start_ms,
+            point="", parameter=one.quantity, limit_set="", statistic="day", start_ms=one.start_ms,
             end_ms=one.end_ms, windows=1, peak=one.amount, limit=one.allowed, peak_ratio=one.amount / one.allowed,
             ongoing=True, unit=one.unit, kind=Kind.HEADROOM, subject=one.member, member=one.member,
             evidence=_passed_words(one),

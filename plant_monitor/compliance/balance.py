@@ -23,7 +23,7 @@ _DAYS = ("last_24_h", "midnight")
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """In ``span``, at two full hours in a row, a quantity has passed what is allowed: of the plant, or a member."""
+    """At two full hours in a row a quantity has passed what is allowed, now in ``span``: of the plant, or a member."""
 
     member: str  # empty: the plant
     quantity: str
@@ -51,19 +51,20 @@ def passed(plant: Plant, readings: Readings, hour_ms: int) -> list[Passed]:
 
     ``readings`` as for ``standing.standing``, from an hour earlier on.
     """
-    before = {key for key, _ in _beyond(plant, readings, hour_ms - HOUR_MS)}
+    before = _beyond(plant, readings, hour_ms - HOUR_MS).keys()
     found = []
-    for (member, quantity, span), row in _beyond(plant, readings, hour_ms):
-        if (member, quantity, span) in before:
+    for (member, quantity), row in _beyond(plant, readings, hour_ms).items():
+        if (member, quantity) in before:
             numbers = row["amount"], row["allowed"], row["unit"]
-            found.append(Passed(member, quantity, span, hour_ms - 2 * HOUR_MS, hour_ms, *numbers))
+            found.append(Passed(member, quantity, row["span"], hour_ms - 2 * HOUR_MS, hour_ms, *numbers))
     return found
 
 
-def _beyond(plant: Plant, readings: Readings, hour_ms: int) -> list[tuple[tuple[str, str, str], dict[str, Any]]]:
+def _beyond(plant: Plant, readings: Readings, hour_ms: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """The worse of the two spans, by member and quantity."""
     rows = standing(plant, readings, hour_ms).rows()
-    over = (r for r in rows if r["span"] in _DAYS and r["used_share"] is not None and r["used_share"] > 1 + 1e-9)
-    return [((row["member"], row["quantity"], row["span"]), row) for row in over]
+    over = [r for r in rows if r["span"] in _DAYS and r["used_share"] is not None and r["used_share"] > 1 + 1e-9]
+    return {(row["member"], row["quantity"]): row for row in sorted(over, key=lambda r: r["used_share"])}
 
 
 def daily_differences(plant: Plant, readings: Readings, windows: Windows, until_ms: int) -> list[Difference]:
