@@ -234,6 +234,7 @@ class Tariff:
     strength_steps: tuple[StrengthStep, ...] = ()
     unmetered_difference: str = "report"  # report | proportional | equal
     difference_tolerance: Decimal | None = None  # part of the inlet; a larger difference blocks
+    meter_tolerance: Decimal | None = None  # part of the register's volume; a larger difference to the flow blocks
     price_changes: tuple[PriceChange, ...] = ()
     minimum_yuan_month: tuple[tuple[str, Decimal], ...] = ()  # what a member pays at least, before VAT
     vat: tuple[tuple[str, Decimal], ...] = ()  # item -> rate

@@ -5,6 +5,9 @@ The edge only writes what stands here, so that no two formats can differ in a fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -21,12 +24,13 @@ from plant_monitor.allocation.exact import (
 from plant_monitor.allocation.findings import BillFinding
 from plant_monitor.allocation.inputs import text_digest
 from plant_monitor.allocation.loads import MemberLoad
+from plant_monitor.allocation.reconciliation import DailyVolume, Reconciliation
 from plant_monitor.allocation.registers import Boundary
 from plant_monitor.allocation.statement import Item, Statement
 from plant_monitor.allocation.tariff import TARIFF_BASIS
 from plant_monitor.allocation.usage import Difference
 from plant_monitor.allocation.volumes import Volume
-from plant_monitor.plant import Name
+from plant_monitor.plant import Name, Plant
 from plant_monitor.windows import rfc3339
 
 STATEMENT_HEADER = ("member", "item", "basis", "quantity", "unit", "share", "amount_yuan")
@@ -131,6 +135,7 @@ def document(statement: Statement) -> dict[str, Any]:
         "volumes": [_volume(statement, v) for v in usage.outfalls],
         "inlet": _volume(statement, usage.inlet) if usage.inlet else None,
         "unmetered_difference": _difference(statement.difference) if statement.difference else None,
+        "reconciliation": _reconciliation(plant, usage.reconciliation) if usage.reconciliation else None,
         "findings": [_finding(f) for f in statement.findings],
     }
 
@@ -236,6 +241,50 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "split_by_instead": difference.fallback or None,
         "parts_m3": {m: m3_text(litres) for m, litres in difference.parts.items()},
     }
+
+
+def _reconciliation(plant: Plant, by_days: Reconciliation) -> dict[str, Any]:
+    """The water by days. A day's litres are rounded so that the days of a point sum to its volume."""
+    inlet, outfalls = by_days.inlet, by_days.outfalls
+    meters = [v for v in (*outfalls, *((inlet,) if inlet else ())) if any(x is not None for x in v.apart)]
+    tolerances = plant.tariff.difference_tolerance, plant.tariff.meter_tolerance
+    beyond = set() if tolerances[0] is None else set(by_days.days_beyond(tolerances[0]))
+    return {
+        "difference_tolerance": None if tolerances[0] is None else plain_text(tolerances[0]),
+        "meter_tolerance": None if tolerances[1] is None else plain_text(tolerances[1]),
+        "days": [
+            {
+                "date": day.isoformat(),
+                "members_m3": {m.id: m3_text(by_days.member_litres(m.id, i)) for m in plant.members},
+                "outfalls_m3": m3_text(by_days.outfall_litres(i)),
+                "inlet_m3": _m3_or_none(None if inlet is None else inlet.litres[i]),
+                "difference_m3": _m3_or_none(by_days.difference_litres(i)),
+                "beyond_tolerance": i in beyond,
+                "flow_minus_register_m3": {v.point: _m3_or_none(v.apart[i]) for v in meters},
+            }
+            for i, day in enumerate(by_days.days)
+        ],
+        "meters": [_meters(v, by_days.days, tolerances[1]) for v in meters],
+    }
+
+
+def _meters(volume: DailyVolume, days: Sequence[date], tolerance: Decimal | None) -> dict[str, Any]:
+    """Register and flow of one point over the days on which they are compared."""
+    register, flow = volume.compared()
+    beyond = [] if tolerance is None else [i for i in range(len(days)) if volume.beyond(tolerance, i)]
+    return {
+        "member": volume.member or "",
+        "point": volume.point,
+        "days_compared": sum(x is not None for x in volume.apart),
+        "register_m3": m3_text(register),
+        "flow_m3": m3_text(flow),
+        "difference_m3": m3_text(flow - register),
+        "days_beyond_tolerance": [days[i].isoformat() for i in beyond],
+    }
+
+
+def _m3_or_none(litres: int | None) -> str | None:
+    return None if litres is None else m3_text(litres)
 
 
 def _finding(found: BillFinding) -> dict[str, Any]:

@@ -41,9 +41,11 @@ def explain_statement(document: Document, member: str, registers: Registers) -> 
     )
     lines.append(_billed(own, full))
     lines += [_load(parameter, load, own) for parameter, load in own["loads"].items()]
+    meters = (full.get("reconciliation") or {"meters": []})["meters"]
     for volume in full["volumes"]:
         if volume["member"] == member:
             lines += _volume(volume, registers.get(volume["point"], ()))
+            lines += [_meters(m) for m in meters if m["point"] == volume["point"]]
     lines += [Name(f["message"]["zh"], f["message"]["en"]) for f in full["findings"] if f["member"] == member]
     lines.append(_inputs(full))
     return lines
@@ -169,6 +171,15 @@ def _volume(volume: Document, registers: Sequence[str]) -> list[Name]:
             )
         )
     return [*lines, *(Name(f"  读数：{text}", f"  reading: {text}") for text in registers)]
+
+
+def _meters(told: Document) -> Name:
+    days, wrong = told["days_compared"], ", ".join(told["days_beyond_tolerance"])
+    figures = f"{told['flow_m3']} − {told['register_m3']} = {told['difference_m3']} m³"
+    zh, en = (f"；超过允许差：{wrong}", f"; beyond the tolerance: {wrong}") if wrong else ("", "")
+    return Name(
+        f"  流量积分 − 表底（{days} 天可比）：{figures}{zh}", f"  flow − register on {days} days: {figures}{en}"
+    )
 
 
 def _inputs(full: Document) -> Name:

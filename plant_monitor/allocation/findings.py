@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 from plant_monitor.allocation.costs import equivalent_parameters
 from plant_monitor.allocation.exact import m3_text, percent_text, plain_text
 from plant_monitor.allocation.loads import ENOUGH_VALID, OXYGEN_DEMAND
 from plant_monitor.allocation.period import Period
+from plant_monitor.allocation.reconciliation import DailyVolume, Reconciliation
 from plant_monitor.allocation.split import LOAD, CostItem
 from plant_monitor.allocation.usage import Difference, Usage, needed_parameters
 from plant_monitor.allocation.volumes import ESTIMATED, JUMP, METER_EXCHANGE, Jump
@@ -86,6 +89,21 @@ _TEXTS: dict[str, tuple[str, str, str]] = {
         BLOCKING,
         "进水口与各排放口合计相差 {difference} m³，占进水 {share}，超过允许差 {tolerance}：签发前须查明",
         "inlet and outfalls differ by {difference} m3, {share} of the inlet, more than {tolerance}: explain it first",
+    ),
+    "difference_on_days": (
+        WARNING,
+        "进水口与各排放口之差有 {days} 天超过 {tolerance}；最大 {day}：进水 {inlet} m³，差额 {difference} m³{zh}",
+        "inlet and outfalls apart by more than {tolerance}, days: {days}; most {day}: {difference} of {inlet} m3{en}",
+    ),
+    "meters_differ_on_days": (
+        WARNING,
+        "表底与流量积分之差有 {days} 天超过 {tolerance}；最大 {day}：表底计得 {register} m³，流量积分 {flow} m³",
+        "register and flow apart by more than {tolerance}, days: {days}; most {day}: {register} and {flow} m3",
+    ),
+    "meters_differ": (
+        BLOCKING,
+        "本期表底计得 {register} m³，流量积分 {flow} m³，超过允许差 {tolerance}：签发前须查明哪一块表有误",
+        "{register} m3 by the register, {flow} m3 by the flow, more than {tolerance} apart: find out which is wrong",
     ),
     "share_changed": (
         INFO,
@@ -209,6 +227,61 @@ def difference_findings(plant: Plant, difference: Difference | None) -> list[Bil
     if difference.fallback:
         found.append(zero_weights("unmetered_difference", difference.fallback))
     return found
+
+
+def day_findings(plant: Plant, reconciliation: Reconciliation | None) -> list[BillFinding]:
+    """On which days the water does not add up, and meters that differ from the one beside them."""
+    if reconciliation is None:
+        return []
+    found = []
+    tolerance = plant.tariff.difference_tolerance
+    if tolerance is not None and (beyond := reconciliation.days_beyond(tolerance)):
+        found.append(_difference_on_days(plant, reconciliation, beyond, tolerance))
+    tolerance = plant.tariff.meter_tolerance
+    if tolerance is not None:
+        inlet = () if reconciliation.inlet is None else (reconciliation.inlet,)
+        for volume in (*reconciliation.outfalls, *inlet):
+            found += _meters_differ(volume, reconciliation.days, tolerance)
+    return found
+
+
+def _difference_on_days(
+    plant: Plant, reconciliation: Reconciliation, beyond: Sequence[int], tolerance: Decimal
+) -> BillFinding:
+    """The days, the worst of them, and by how much the flow meters say otherwise that day."""
+    worst = max(beyond, key=lambda day: abs(reconciliation.difference_litres(day) or 0))
+    inlet, difference = reconciliation.inlet, reconciliation.difference_litres(worst)
+    apart = [(v.point, v.apart[worst]) for v in (*reconciliation.outfalls, *((inlet,) if inlet else ()))]
+    meters = [f"{point} {m3_text(litres)} m3" for point, litres in apart if litres]
+    return finding(
+        "difference_on_days",
+        {"point": plant.inlet or ""},
+        days=len(beyond),
+        tolerance=percent_text(Fraction(tolerance)),
+        day=reconciliation.days[worst],
+        inlet=m3_text(inlet.litres[worst] if inlet else 0),
+        difference=m3_text(difference or 0),
+        zh=f"；流量积分 − 表底：{'，'.join(meters)}" if meters else "",
+        en=f"; flow − register: {', '.join(meters)}" if meters else "",
+    )
+
+
+def _meters_differ(volume: DailyVolume, days: Sequence[date], tolerance: Decimal) -> list[BillFinding]:
+    about = {"member": volume.member or "", "point": volume.point, "parameter": VOLUME}
+    beyond = [day for day in range(len(days)) if volume.beyond(tolerance, day)]
+    found = []
+    if beyond:
+        worst = max(beyond, key=lambda day: abs(volume.apart[day] or 0))
+        told = {"days": len(beyond), "day": days[worst]} | _two_meters(volume.compared(worst), tolerance)
+        found.append(finding("meters_differ_on_days", about, **told))
+    if volume.beyond(tolerance):
+        found.append(finding("meters_differ", about, **_two_meters(volume.compared(), tolerance)))
+    return found
+
+
+def _two_meters(litres: tuple[int, int], tolerance: Decimal) -> dict[str, object]:
+    register, flow = (m3_text(x) for x in litres)
+    return {"register": register, "flow": flow, "tolerance": percent_text(Fraction(tolerance))}
 
 
 def zero_weights(item: str, fallback: str) -> BillFinding:

@@ -16,6 +16,7 @@ from plant_monitor.allocation.dated import change_notes, in_period
 from plant_monitor.allocation.exact import EQUIVALENT_PLACES, KG_PLACES, M3_PLACES, to_places
 from plant_monitor.allocation.findings import (
     BillFinding,
+    day_findings,
     difference_findings,
     finding,
     load_findings,
@@ -140,6 +141,7 @@ def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage
         *notes,
         *volume_findings(plant, period, usage),
         *difference_findings(plant, difference),
+        *day_findings(plant, usage.reconciliation),
         *mean_findings(usage),
         *load_findings(plant, costs, usage, billed),
         *(zero_weights(i.item, i.fallback) for i in items if i.fallback),

@@ -15,10 +15,12 @@ from plant_monitor.allocation.costs import equivalent_parameters
 from plant_monitor.allocation.inputs import ReadingsDigest, readings_digest
 from plant_monitor.allocation.loads import MemberLoad, flow_curves, member_loads
 from plant_monitor.allocation.period import Period
+from plant_monitor.allocation.reconciliation import Reconciliation, reconciled
 from plant_monitor.allocation.split import LOAD, LOAD_PREFIX, CostItem, split
 from plant_monitor.allocation.volumes import Volume, measured_volume, outfall_volumes
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import Readings
+from plant_monitor.windows import local_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,14 @@ class Usage:
     """What the members used in a period: outfalls in plant.yaml's order, the inlet where one is named.
 
     ``loads`` parameter -> member -> load, of the parameters that the bill needs · ``readings`` the digest of
-    what was measured; None where this is a supposition
+    what was measured, ``reconciliation`` the volumes by days; None where this is a supposition
     """
 
     outfalls: tuple[Volume, ...]
     inlet: Volume | None
     loads: dict[str, dict[str, MemberLoad]]
     readings: ReadingsDigest | None = None
+    reconciliation: Reconciliation | None = None
 
     def litres(self, plant: Plant) -> dict[str, int]:
         """Measured litres of every member, estimates included."""
@@ -74,12 +77,15 @@ def measure(plant: Plant, readings: Readings, period: Period, parameters: Sequen
     start, end = period.start_ms, period.end_ms
     outfalls = outfall_volumes(plant, by_point, start, end, period.days)
     inlet = plant.point_by_id[plant.inlet] if plant.inlet else None
+    came = measured_volume(plant, inlet, by_point.get(inlet.id, {}), start, end) if inlet else None
     curves = flow_curves(plant, by_point, start, end) if parameters else {}
+    windows = local_windows(period.first, period.last, plant.zone)
     return Usage(
         outfalls,
-        measured_volume(plant, inlet, by_point.get(inlet.id, {}), start, end) if inlet else None,
+        came,
         {p: member_loads(plant, by_point, curves, outfalls, p) for p in parameters},
         readings_digest(by_point, start, end),
+        reconciled(plant, by_point, windows.days, windows.day_edges, outfalls, came),
     )
 
 

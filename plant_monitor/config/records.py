@@ -177,6 +177,7 @@ def _tariff(tariff: TariffSection) -> Tariff:
         ),
         unmetered_difference=tariff.unmetered_difference,
         difference_tolerance=tariff.difference_tolerance,
+        meter_tolerance=tariff.meter_tolerance,
         price_changes=tuple(
             PriceChange(c.valid_from, c.volume_price_yuan_m3, tuple(c.fixed_yuan_month.items()))
             for c in sorted(tariff.price_changes, key=lambda c: c.valid_from)

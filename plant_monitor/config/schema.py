@@ -212,6 +212,10 @@ class TariffSection(Section):
     difference_tolerance: Share | None = Field(
         None, description="part of the inlet, 0 to 1; a larger difference, either way, blocks the issue of a bill"
     )
+    meter_tolerance: Share | None = Field(
+        None,
+        description="part of a register's volume, 0 to 1; the flow beside it may differ by that and one resolution",
+    )
 
 
 class TransmissionSection(Section):

@@ -101,7 +101,7 @@ class _StatementSheets(Sheets):
 
     def reconciliation(self) -> None:
         """The water: what each member's outfalls measured, what it bears of the difference, what is billed."""
-        sheet = self.sheet("Reconciliation", "水量对账 Reconciliation of the water, m³", [40, 18, 18, 18, 18])
+        sheet = self.sheet("Reconciliation", "水量对账 Reconciliation of the water, m³", [40] + [18] * 20)
         self.row(sheet, 4, ["成员 member", "计量 measured", "分摊差额 part of difference", "计费 billed", "核对 check"])
         members = self.document["members"]
         for row, member in enumerate(members, start=5):
@@ -131,3 +131,35 @@ class _StatementSheets(Sheets):
             sheet.write_string(row, 0, f"{finding['severity']} {finding['code']} {where}")
             sheet.write_string(row, 1, f"{finding['message']['zh']} {finding['message']['en']}")
             row += 1
+        if self.document.get("reconciliation") is not None:
+            self._days(sheet, row + 1)
+
+    def _days(self, sheet: Any, row: int) -> None:
+        """Inlet and outfalls day by day, a member a column, then each flow meter against the register beside it."""
+        days, meters = self.document["reconciliation"]["days"], self.document["reconciliation"]["meters"]
+        members = [m["member"] for m in self.document["members"]]
+        names = [f"{m['name']['zh']}\n{m['name']['en']}" for m in self.document["members"]]
+        outfalls, inlet, difference = 1 + len(members), 2 + len(members), 3 + len(members)
+        flows = [f"流量 − 表底\nflow − register\n{meter['point']}" for meter in meters]
+        heads = ["日期 date", *names, "各排放口 outfalls", "进水口 inlet", "差额 difference", *flows]
+        self.row(sheet, row, heads)
+        first = row + 1
+        for row, day in enumerate(days, start=first):
+            sheet.write_string(row, 0, day["date"], self.alarm if day["beyond_tolerance"] else None)
+            for column, member in enumerate(members, start=1):
+                sheet.write_number(row, column, number(day["members_m3"][member]), self.m3)
+            self.sum_across(sheet, row, 1, len(members), Decimal(day["outfalls_m3"]), self.m3)
+            if day["inlet_m3"] is not None:
+                sheet.write_number(row, inlet, number(day["inlet_m3"]), self.m3)
+                formula = f"={xl_rowcol_to_cell(row, inlet)}-{xl_rowcol_to_cell(row, outfalls)}"
+                sheet.write_formula(row, difference, formula, self.m3, float(Decimal(day["difference_m3"])))
+            for column, meter in enumerate(meters, start=difference + 1):
+                if (apart := day["flow_minus_register_m3"][meter["point"]]) is not None:
+                    sheet.write_number(row, column, number(apart), self.m3)
+        bottom = first + len(days)
+        sheet.write_string(bottom, 0, "合计 total", self.head)
+        sums = [sum(Decimal(day["members_m3"][m]) for day in days) for m in members]
+        sums += [sum(Decimal(day[key] or 0) for day in days) for key in ("outfalls_m3", "inlet_m3", "difference_m3")]
+        sums += [Decimal(meter["difference_m3"]) for meter in meters]
+        for column, total in enumerate(sums, start=1):
+            self.sum_down(sheet, bottom, column, first, bottom - 1, total, self.m3_sum)

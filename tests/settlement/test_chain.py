@@ -202,6 +202,25 @@ def test_a_difference_above_the_tolerance_blocks(ledger: Ledger, inlet: float, b
         assert issued(ledger, source, of)
 
 
+@pytest.mark.parametrize(("flowed", "blocks"), [(300.0, False), (314.0, False), (320.0, True), (280.0, True)])
+def test_a_register_that_the_flow_beside_it_belies_blocks(ledger: Ledger, flowed: float, blocks: bool) -> None:
+    of = replace(PLANT, tariff=replace(PLANT.tariff, meter_tolerance=Decimal("0.045")))  # of 300 m³ 13.5; the dial's 1
+    hour = 3_600_000
+    rows = [*dial("pa", 300.0), *dial("pb", 100.0), *dial("in", 400.0)]
+    rows += [("pa", "flow", t, flowed / (31 * 24)) for t in range(START, END, hour)]
+    source = MemorySource(readings(of, rows))
+    if not blocks:
+        assert issued(ledger, source, of)
+        return
+    with pytest.raises(Refused, match=r"meters_differ pa: 300\.000 m3 by the register"):
+        issued(ledger, source, of)
+    number = issued(ledger, source, of, reason="the flow sensor is being repaired, agreed with a")
+    kept = ledger.statements.get(number)
+    assert kept is not None
+    assert settlement.shown(kept, of.zone)["issue"]["override_reason"].startswith("the flow sensor")
+    assert settlement.verified(ledger.statements, of, source, settlement.shown(kept, of.zone)) == []
+
+
 def test_a_running_month_is_billed_so_far_with_a_projection_and_never_issued(ledger: Ledger) -> None:
     day = 24 * 3_600_000
     rows = [(p, "volume", START + i * day, 1000.0 + i * 10) for p in ("pa", "pb") for i in range(11)]

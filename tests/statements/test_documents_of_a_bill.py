@@ -31,7 +31,10 @@ members:
   - {id: b, name: {zh: 乙公司, en: Company B}, capacity_share: 0.3}
   - {id: summary, name: {zh: 丙公司, en: Company C}, capacity_share: 0.4}
 points:
-  - {id: out-a, role: outfall, member: a, parameters: {volume: {unit: m3}, cod_cr: {unit: mg/L, interval: 1h}}}
+  - id: out-a
+    role: outfall
+    member: a
+    parameters: {flow: {unit: m3/h, interval: 6h}, volume: {unit: m3}, cod_cr: {unit: mg/L, interval: 1h}}
   - {id: out-b, role: outfall, member: b, parameters: {volume: {unit: m3}, cod_cr: {unit: mg/L, interval: 1h}}}
   - {id: out-c, role: outfall, member: summary, parameters: {volume: {unit: m3}, cod_cr: {unit: mg/L, interval: 1h}}}
   - {id: inlet, role: inlet, parameters: {volume: {unit: m3}}}
@@ -58,6 +61,9 @@ def bill(tmp_path: Path) -> Path:
             f"2026-10-01T00:00:00+08:00,{point},volume,1000",
             f"2026-11-01T00:00:00+08:00,{point},volume,{1000 + volume}",
         ]
+    rows += [
+        f"2026-10-{day:02}T{hour:02}:00:00+08:00,out-a,flow,0.13" for day in range(1, 32) for hour in (0, 6, 12, 18)
+    ]
     (tmp_path / "readings.csv").write_text("\n".join(rows) + "\n")
     out = tmp_path / "bill"
     files = ("--costs", tmp_path / "costs.csv", "--readings", tmp_path / "readings.csv", "--out", out)
@@ -133,6 +139,26 @@ def test_checks_show_no_difference(bill: Path) -> None:
     ]
     assert len(checks) == 5 + 3  # items, members
     assert {formulas.value(*check) for check in checks} == {Decimal(0)}
+
+
+def test_the_reconciliation_goes_day_by_day(bill: Path) -> None:
+    told, sheet = document(bill), load_workbook(bill / "statement.xlsx")["Reconciliation"]
+    formulas = Formulas(load_workbook(bill / "statement.xlsx"))
+    top = next(r for r in range(1, sheet.max_row) if sheet.cell(r, 1).value == "日期 date")
+    days = told["reconciliation"]["days"]
+    assert [sheet.cell(top + 1 + i, 1).value for i in range(31)] == [day["date"] for day in days]
+
+    def row(number: int) -> list[Decimal]:
+        return [round(formulas.value("Reconciliation", sheet.cell(number, c).coordinate), 3) for c in range(2, 9)]
+
+    keys = ("outfalls_m3", "inlet_m3", "difference_m3")
+    for i, day in enumerate(days):
+        members = [day["members_m3"][m["member"]] for m in told["members"]]
+        wanted = [*members, *(day[key] for key in keys), day["flow_minus_register_m3"]["out-a"]]
+        assert row(top + 1 + i) == [Decimal(text) for text in wanted]
+    (meter,) = told["reconciliation"]["meters"]  # 0.13 m³/h for 744 h are 96.72 m³, where the register says 100.5
+    assert meter["difference_m3"] == "-3.780"
+    assert row(top + 32) == [Decimal(x) for x in ("100.5", "200.25", "33.001", "333.751", "350", "16.249", "-3.78")]
 
 
 def test_a_sheet_per_member_whatever_it_is_called(bill: Path) -> None:
