@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from plant_monitor.allocation.capitals import capitals
 from plant_monitor.allocation.costs import TOTAL
 from plant_monitor.allocation.documents import FINDINGS_SEPARATOR, VOLUMES_HEADER
 from plant_monitor.allocation.exact import plain_text
@@ -113,10 +114,12 @@ def _nothing(member: Document) -> dict[str, Any]:
 def _member(was: Document, now: Document) -> dict[str, Any]:
     old, new = ({(x["item"], x["basis"]): x for x in side["lines"]} for side in (was, now))
     lines = [_line(old.get(key), new.get(key)) for key in dict.fromkeys([*new, *old])]
+    figures = _figures(was, now, _MEMBER_FIGURES)
     return {
         "member": now["member"],
         "name": now["name"],
-        **_figures(was, now, _MEMBER_FIGURES),
+        **figures,
+        "total_capitals": capitals(int(Decimal(figures["total_yuan"]).scaleb(2))),
         "lines": [line for line in lines if any(line["before"][f] != line["after"][f] for f in FIGURES)],
     }
 

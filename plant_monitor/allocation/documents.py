@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from plant_monitor.allocation.capitals import capitals
 from plant_monitor.allocation.costs import TOTAL
 from plant_monitor.allocation.exact import (
     KG_PLACES,
@@ -175,6 +176,7 @@ def _member(statement: Statement, member: str, name: Name) -> dict[str, Any]:
             for item in statement.items
         ],
         "total_yuan": yuan_text(statement.member_total_fen(member)),
+        "total_capitals": capitals(statement.member_total_fen(member)),
     }
 
 

@@ -159,7 +159,7 @@ def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.Capture
     told = json.loads((after / "statement.json").read_text(encoding="utf-8"))
     own = next(m for m in told["members"] if m["member"] == "tianma")
     text = text_of(after / "statement-tianma.pdf")
-    figures = (own["total_yuan"], own["before"]["total_yuan"], own["after"]["total_yuan"])
+    figures = (own["total_yuan"], own["before"]["total_yuan"], own["after"]["total_yuan"], own["total_capitals"])
     for figure in ("2026-10-03", "2026-10-01", "异议 1", "编制 Prepared by", *figures):
         assert figure in text
     page = [require_server("pdftoppm"), "-r", "50", "-png", after / "statement-tianma.pdf", after / "page"]

@@ -182,6 +182,7 @@ def test_the_pdf_of_a_member_says_what_the_document_says(bill: Path) -> None:
         text = done.stdout
         assert member["name"]["zh"] in text and member["name"]["en"] in text and "草稿" in text
         assert member["total_yuan"] in text and member["billed_m3"] in text
+        assert f"大写 In words {member['total_capitals']}" in re.sub(r"\s+", " ", text)
         for line in member["lines"]:
             assert line["item"] in text and line["amount_yuan"] in text
         others = [m["total_yuan"] for m in told["members"] if m is not member]
