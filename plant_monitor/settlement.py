@@ -223,19 +223,33 @@ def recomputed(plant: Plant, source: ReadingSource, told: Mapping[str, Any]) -> 
     ------
     Refused  it was made by another rule version than this program has
     """
+    made = billed_again(plant, source, told)
+    return running_document(made) if isinstance(made, Running) else document(made)
+
+
+def billed_again(plant: Plant, source: ReadingSource, told: Mapping[str, Any]) -> Statement | Running:
+    """The bill of a full statement's document, made again from the store.
+
+    Raises
+    ------
+    Refused  it was made by another rule version than this program has
+    """
     if told["rule_version"] != RULE_VERSION:
         raise Refused(f"the statement follows rule {told['rule_version']}, this program {RULE_VERSION}")
-    period = Period.parse(told["period"]["label"], plant.zone)
-    running = told.get("projection")
-    costs = [
+    period, costs = Period.parse(told["period"]["label"], plant.zone), costs_of(told)
+    if "projection" not in told:
+        return monitor.bill_period(plant, source, period, costs)
+    until = local_day(parse_rfc3339(told["period"]["end"]), plant.zone)
+    return monitor.bill_running(plant, source, period, costs, until)
+
+
+def costs_of(told: Mapping[str, Any]) -> list[CostItem]:
+    """The costs that a full statement splits; of a running period those of the whole."""
+    return [
         CostItem(i["item"], i["basis"], int(Decimal(i["amount_yuan"]).scaleb(2)), i["note"])
-        for i in (running["costs"] if running else told["items"])
+        for i in told.get("projection", {}).get("costs", told["items"])
         if i["basis"] != TARIFF_BASIS
     ]
-    if running is None:
-        return document(monitor.bill_period(plant, source, period, costs))
-    until = local_day(parse_rfc3339(told["period"]["end"]), plant.zone)
-    return running_document(monitor.bill_running(plant, source, period, costs, until))
 
 
 def shown(kept: StoredStatement, zone: ZoneInfo) -> dict[str, Any]:

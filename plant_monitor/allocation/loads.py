@@ -104,18 +104,22 @@ def member_loads(
             if plant.point_by_id[v.point].find(parameter) is not None
         )
         litres = sum(v.litres or 0 for v in own)
-        loads[member.id] = _member_load(member.id, parameter, points, litres)
+        loads[member.id] = billed_load(member.id, parameter, points, litres)
     return loads
 
 
-def _member_load(member: str, parameter: str, points: tuple[PointLoad, ...], litres: int) -> MemberLoad:
+def billed_load(member: str, parameter: str, points: tuple[PointLoad, ...], litres: int) -> MemberLoad:
     """Σ load ÷ Σ volume, and that mean × the measured litres."""
     volume_m3 = fsum(p.volume_m3 for p in points)
     if volume_m3 <= 0:
         return MemberLoad(member, parameter, None, 0, points)
     mean_mg_l = fsum(p.load_kg for p in points) / volume_m3 * 1000
-    load_kg = integral(mean_mg_l * litres / 1_000_000)
-    return MemberLoad(member, parameter, integral(mean_mg_l), max(0, half_up(Fraction(load_kg) * 1000)), points)
+    return MemberLoad(member, parameter, integral(mean_mg_l), grams_of(mean_mg_l, litres), points)
+
+
+def grams_of(mean_mg_l: float, litres: int) -> int:
+    """A mean × litres, rounded to 1e-6 kg and then to grams; never negative."""
+    return max(0, half_up(Fraction(integral(mean_mg_l * litres / 1_000_000)) * 1000))
 
 
 def _point_load(

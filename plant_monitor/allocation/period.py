@@ -45,6 +45,12 @@ class Period:
         part = Fraction((until - self.first).days, self.days)
         return replace(self, last=last, end_ms=day_start_ms(until, zone), part=part)
 
+    def before(self, months: int, zone: ZoneInfo) -> Period:
+        """The month or quarter that many months earlier: of a quarter, a multiple of three."""
+        year, month = divmod(self.first.year * 12 + self.first.month - 1 - months, 12)
+        label = f"{year:04}-{month + 1:02}" if self.months == 1 else f"{year:04}-Q{month // 3 + 1}"
+        return Period.parse(label, zone)
+
     @staticmethod
     def parse(text: str, zone: ZoneInfo) -> Period:
         """The period named by ``YYYY-MM`` or ``YYYY-Qn`` in the plant's zone.

@@ -172,9 +172,14 @@ class Viewer:
 
     # --- costs -----------------------------------------------------------------------------------
 
+    @property
+    def sees_costs(self) -> bool:
+        """True where costs are open at all."""
+        return self.role is not ViewerRole.OFFICER
+
     def require_costs(self) -> None:
         """404 for an officer, to whom no statement exists."""
-        if self.role is ViewerRole.OFFICER:
+        if not self.sees_costs:
             raise ApiError(404, "not_found", "there are no statements for this key")
 
     def require_to_settle(self) -> None:

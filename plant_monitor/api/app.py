@@ -20,6 +20,7 @@ from plant_monitor.api.lab_routes import lab_routes
 from plant_monitor.api.latest_routes import latest_routes
 from plant_monitor.api.live_routes import live_routes
 from plant_monitor.api.login_page import login_routes
+from plant_monitor.api.member_routes import member_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.mute_routes import mute_routes
 from plant_monitor.api.objection_routes import objection_routes
@@ -68,6 +69,7 @@ def create_app(services: ApiServices) -> FastAPI:
     api = APIRouter(prefix=PREFIX, responses=_ERRORS)
     for routes in (
         plant_routes,
+        member_routes,
         readings_routes,
         latest_routes,
         compliance_routes,

@@ -97,6 +97,7 @@ app.add_typer(
         show=statements.statements_show,
         issue=statements.statements_issue,
         correct=statements.statements_correct,
+        whatif=statements.statements_whatif,
     ),
     name="statements",
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from plant_monitor import monitor, settlement
+from plant_monitor import comparison, monitor, settlement
 from plant_monitor.allocation.documents import (
     STATEMENT_HEADER,
     VOLUMES_HEADER,
@@ -25,6 +25,7 @@ from plant_monitor.allocation.exact import yuan_text
 from plant_monitor.allocation.findings import BillFinding
 from plant_monitor.allocation.running import running_document
 from plant_monitor.allocation.statement import Period
+from plant_monitor.allocation.supposition import supposition
 from plant_monitor.cli.options import (
     DEFAULT_DATA,
     DataDir,
@@ -152,6 +153,41 @@ def statements_correct(
     change = kept.document["total_yuan"]
     messages.print(f"{kept.number} corrects {kept.predecessor}: {change} yuan in all", markup=False)
     return 0
+
+
+def statements_whatif(
+    plant_file: PlantFile,
+    number: Number,
+    member: Annotated[str, typer.Option(metavar="M", help="Who sends other water.")],
+    volume: Annotated[str | None, typer.Option("--volume", metavar="M3", help="Water of the period, m3.")] = None,
+    mean: Annotated[
+        list[str] | None, typer.Option("--mean", metavar="PARAMETER=MG_L", help="A strength; may be repeated.")
+    ] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """What a statement would ask of a member at another volume or strength. 换一种水量或浓度，账单如何。"""
+    wish = supposition(member, volume, dict(_mean(text) for text in mean or []))
+    with _desk(plant_file, data) as (plant, source, ledger):
+        told = settlement.shown(_found(ledger, number), plant.zone)
+        entry = comparison.as_it_might_be(plant, source, told, wish)
+    table = Table("item", "basis", "quantity", "would be", "yuan", "would be", "difference")
+    for line in entry["lines"]:
+        was, now = line["before"], line["after"]
+        pairs = (was["quantity"], now["quantity"], was["amount_yuan"], now["amount_yuan"], line["amount_yuan"])
+        table.add_row(line["item"], line["basis"], *pairs)
+    was, now, price = entry["before"], entry["after"], entry["yuan_m3"]
+    totals = (was["billed_m3"], now["billed_m3"], was["total_yuan"], now["total_yuan"], entry["total_yuan"])
+    table.add_row("TOTAL", "", *totals)
+    table.add_row("yuan/m3", "", "", "", price["before"] or "", price["after"] or "", "")
+    show(table)
+    return 0
+
+
+def _mean(text: str) -> tuple[str, str]:
+    parameter, equals, mean = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"found {text!r}, expected PARAMETER=MG_L, as cod_cr=450", param_hint="--mean")
+    return parameter, mean
 
 
 def verify(

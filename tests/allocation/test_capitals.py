@@ -14,7 +14,7 @@ PLACES = {"拾": 10, "佰": 100, "仟": 1000}
 
 
 def read(words: str) -> int:
-    """Fen, by a person's way of reading: a digit counts at the place behind it, 万 and 亿 multiply what stands before."""
+    """Fen, as a person reads: a digit counts at the place behind it, 万 and 亿 multiply what stands before."""
     match = re.fullmatch(r"人民币(负?)(?:(.+)元)?零?(?:(.)角)?零?(?:(.)分)?(整?)", words)
     assert match, words
     sign, whole, jiao, fen, exactly = match.groups()

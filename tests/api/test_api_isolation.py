@@ -26,6 +26,8 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/metrics"): (None, None),
     ("GET", "/plant"): ("/plant", None),
     ("GET", "/members/{member}/usage"): ("/members/alpha/usage", "/members/beta/usage"),
+    ("GET", "/members/{member}/comparison"): ("/members/alpha/comparison", "/members/beta/comparison"),
+    ("POST", "/members/{member}/whatif"): (None, None),
     ("GET", "/points/{point}/readings"): ("/points/alpha-outfall/readings", "/points/beta-outfall/readings"),
     ("GET", "/compliance/daily"): ("/compliance/daily", "/compliance/daily?point=beta-outfall"),
     ("GET", "/compliance/hourly"): ("/compliance/hourly", "/compliance/hourly?point=beta-outfall"),

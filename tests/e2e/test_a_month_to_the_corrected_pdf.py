@@ -133,6 +133,12 @@ def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.Capture
     plant.run("verify", before / "statement.json")
     assert "identical" in capsys.readouterr().out
 
+    plant.statements("whatif", "2026-10-01", "--member", "tianma", "--volume", "1000", "--mean", "cod_cr=100")
+    was = str(totals(bill)["tianma"])
+    table = capsys.readouterr().out
+    assert re.search(rf"TOTAL[ │]+[\d.]+[ │]+1000\.000[ │]+{re.escape(was)}", table), table
+    plant.run("statements", "whatif", plant.folder / "plant.yaml", "2026-10-01", "--member", "nobody", code=1)
+
     note = {"name": "note.txt", "media_type": "text/plain", "content": base64.b64encode(LATE.encode()).decode()}
     why = {"item": "TOTAL", "reason": "the exchange was read, see the fitter's note", "attachments": [note]}
     path = f"/objections/{plant.ask('tianma', '/statements/2026-10-01/objections', why)['id']}"
