@@ -90,6 +90,10 @@ def cut(holds: Holds, window_edges: IntArray) -> Pieces:
     first = int(np.searchsorted(holds.end, begin_ms, side="right"))
     stop = int(np.searchsorted(holds.start, end_ms)) if end_ms > begin_ms else first
     kept = first + np.flatnonzero(holds.valid[first:stop])
+    if window_edges.size <= 2:  # one window, as of a bill: nothing is cut inside it
+        start, end = holds.start[kept], holds.end[kept]
+        start[:1], end[-1:] = np.maximum(start[:1], begin_ms), np.minimum(end[-1:], end_ms)
+        return Pieces(start, end, holds.value[kept], np.searchsorted(start, window_edges))
     # The edges inside a hold, few against the holds: each ends the piece before it and starts another.
     edges = window_edges[1:-1]
     crossed = np.searchsorted(holds.start, edges) - 1
@@ -406,7 +410,7 @@ def weigh(pieces: Pieces, curve: FlowCurve, *, by_volume: bool) -> Weights:
     k0 = np.searchsorted(curve.edges, pieces.start, side="right") - 1
     at0 = elapsed.at(pieces.start, k0)
     # Mostly a piece ends where the next one starts: only the others are looked up again.
-    k1, at1 = np.roll(k0, -1), np.roll(at0, -1)
+    k1, at1 = np.concatenate([k0[1:], k0[:1]]), np.concatenate([at0[1:], at0[:1]])
     apart = np.flatnonzero(np.append(pieces.end[:-1] != pieces.start[1:], pieces.end.size > 0))
     k1[apart] = np.searchsorted(curve.edges, pieces.end[apart], side="right") - 1
     at1[apart] = elapsed.at(pieces.end[apart], k1[apart])

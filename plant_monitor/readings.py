@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,6 +88,7 @@ class Readings:
         )
 
     @staticmethod
+    @cache
     def empty() -> Readings:
         """No readings."""
         return Readings.of([], [], [], [])

@@ -96,8 +96,11 @@ def member_loads(
     from the unrounded mean, rounded to 1e-6 kg first.
     """
     loads = {}
+    of_member: dict[str | None, list[Volume]] = {}
+    for volume in volumes:
+        of_member.setdefault(volume.member, []).append(volume)
     for member in plant.members:
-        own = [v for v in volumes if v.member == member.id]
+        own = of_member.get(member.id, [])
         points = tuple(
             _point_load(plant.point_by_id[v.point], readings.get(v.point, {}), curves[v.point], v, parameter)
             for v in own

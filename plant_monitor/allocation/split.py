@@ -34,16 +34,39 @@ class CostItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """The parts of an amount, by member id.
+class Shares:
+    """What amounts are split by, by member id.
 
-    ``parts`` sum to the amount · ``shares`` the exact shares they were cut by, summing to 1 ·
-    ``fallback`` ``""``, or the basis that stood in because all weights were zero
+    ``shares`` exact, summing to 1 · ``whole`` the same proportions in integers · ``fallback`` ``""``, or the basis
+    that stood in because all weights were zero
     """
 
-    parts: dict[str, int]
+    whole: dict[str, int]
     shares: dict[str, Fraction]
     fallback: str = ""
+
+    @staticmethod
+    def of(weights: Mapping[str, int | Fraction], capacity_shares: Mapping[str, Fraction]) -> Shares:
+        """By ``weights``; where all are zero by ``capacity_shares``, and where those are too, equally.
+
+        Both mappings have one entry per member. ``capacity_shares`` are relative; one not stated is 0.
+
+        Rule: design §5, *Shares*: "All weights zero → by capacity_share, then equally, and a finding" (the
+        finding is the caller's, from ``fallback``).
+        """
+        chosen: Mapping[str, int | Fraction] = weights
+        fallback = ""
+        if not any(chosen.values()):
+            chosen, fallback = capacity_shares, CAPACITY_SHARE
+        if not any(chosen.values()):
+            chosen, fallback = dict.fromkeys(weights, 1), EQUAL
+        whole = _as_integers(chosen)
+        total = sum(whole.values())
+        return Shares(whole, {key: Fraction(weight, total) for key, weight in whole.items()}, fallback)
+
+    def split(self, amount: int) -> dict[str, int]:
+        """The parts of an amount; they sum to it."""
+        return largest_remainder(amount, self.whole)
 
 
 def largest_remainder(amount: int, weights: Mapping[str, int | Fraction]) -> dict[str, int]:
@@ -59,42 +82,26 @@ def largest_remainder(amount: int, weights: Mapping[str, int | Fraction]) -> dic
 
     Rule: design §5, *Shares*. Cost: O(n log n), integers only.
     """
-    if any(w < 0 for w in weights.values()):
-        raise ValueError(f"weights must not be negative, found {dict(weights)}")
     whole = _as_integers(weights)
+    if min(whole.values(), default=0) < 0:
+        raise ValueError(f"weights must not be negative, found {dict(weights)}")
     total = sum(whole.values())
     if total == 0:
         raise ValueError("cannot split by weights that are all zero")
     size, sign = abs(amount), -1 if amount < 0 else 1
-    parts = {key: size * weight // total for key, weight in whole.items()}
+    parts, left = {}, {}
+    for key, weight in whole.items():
+        parts[key], left[key] = divmod(size * weight, total)
     left_over = size - sum(parts.values())
-    by_remainder = sorted(whole, key=lambda key: (-(size * whole[key] % total), key))
-    for key in by_remainder[:left_over]:
-        parts[key] += 1
+    if left_over:
+        for key in sorted(whole, key=lambda key: (-left[key], key))[:left_over]:
+            parts[key] += 1
     return {key: sign * part for key, part in parts.items()}
-
-
-def split(amount: int, weights: Mapping[str, int | Fraction], capacity_shares: Mapping[str, Fraction]) -> Split:
-    """Split by ``weights``; where all are zero by ``capacity_shares``, and where those are too, equally.
-
-    Both mappings have one entry per member. ``capacity_shares`` are relative; one not stated is 0.
-
-    Rule: design §5, *Shares*: "All weights zero → by capacity_share, then equally, and a finding" (the
-    finding is the caller's, from ``fallback``).
-    """
-    chosen: Mapping[str, int | Fraction] = weights
-    fallback = ""
-    if not any(chosen.values()):
-        chosen, fallback = capacity_shares, CAPACITY_SHARE
-    if not any(chosen.values()):
-        chosen, fallback = dict.fromkeys(weights, 1), EQUAL
-    whole = _as_integers(chosen)
-    total = sum(whole.values())
-    shares = {key: Fraction(weight, total) for key, weight in whole.items()}
-    return Split(largest_remainder(amount, whole), shares, fallback)
 
 
 def _as_integers(weights: Mapping[str, int | Fraction]) -> dict[str, int]:
     """The same proportions in integers."""
-    scale = lcm(*(w.denominator for w in weights.values()))
+    scale = lcm(*{w.denominator for w in weights.values()})
+    if scale == 1:
+        return {key: int(w) for key, w in weights.items()}
     return {key: w.numerator * (scale // w.denominator) for key, w in weights.items()}

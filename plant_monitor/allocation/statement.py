@@ -34,7 +34,7 @@ from plant_monitor.allocation.split import (
     LOAD_PREFIX,
     VOLUME_BASIS,
     CostItem,
-    split,
+    Shares,
 )
 from plant_monitor.allocation.tariff import TARIFF_BASIS, TariffLine, minimum_line, tariff_lines, vat_line
 from plant_monitor.allocation.usage import (
@@ -103,6 +103,8 @@ class Statement:
 
 #: Weights by member, and the quantities and unit in which people read them.
 Weighed = tuple[Mapping[str, int | Fraction], dict[str, Decimal | None], str]
+#: What the items of one basis have in common: their shares, quantities and unit.
+Basis = tuple[Shares, dict[str, Decimal | None], str]
 
 
 def bill(plant: Plant, readings: Readings, period: Period, costs: Sequence[CostItem]) -> Statement:
@@ -132,8 +134,12 @@ def settle(plant: Plant, period: Period, costs: Sequence[CostItem], usage: Usage
     difference = unmetered_difference(plant, usage, measured)
     billed = {m: litres + (difference.parts[m] if difference else 0) for m, litres in measured.items()}
     means = {p: {m: load.mean_mg_l for m, load in loads.items()} for p, loads in usage.loads.items()}
-    weighed = {basis: _weights(plant, basis, usage, billed) for basis in {cost.basis for cost in costs}}
-    items = [_cost_item(plant, cost, weighed[cost.basis]) for cost in costs]
+    capacity = capacity_shares(plant)
+    bases: dict[str, Basis] = {}
+    for basis in {cost.basis for cost in costs}:
+        weights, quantities, unit = _weights(plant, basis, usage, billed)
+        bases[basis] = Shares.of(weights, capacity), quantities, unit
+    items = [_cost_item(cost, bases[cost.basis]) for cost in costs]
     months = period.months * period.part
     items += [_tariff_item(line) for line in tariff_lines(plant, months, billed, means)]
     items += _least_and_tax(plant, months, items)
@@ -163,11 +169,11 @@ def _least_and_tax(plant: Plant, months: Fraction, items: Sequence[Item]) -> lis
     return added
 
 
-def _cost_item(plant: Plant, cost: CostItem, weighed: Weighed) -> Item:
+def _cost_item(cost: CostItem, of_basis: Basis) -> Item:
     """A cost item, split by its basis."""
-    weights, quantities, unit = weighed
-    parts = split(cost.amount_fen, weights, capacity_shares(plant))
-    return Item(cost.item, cost.basis, unit, quantities, parts.parts, parts.shares, parts.fallback, cost.note)
+    shares, quantities, unit = of_basis
+    parts = shares.split(cost.amount_fen)
+    return Item(cost.item, cost.basis, unit, quantities, parts, shares.shares, shares.fallback, cost.note)
 
 
 def _weights(plant: Plant, basis: str, usage: Usage, billed: Mapping[str, int]) -> Weighed:

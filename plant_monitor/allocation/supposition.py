@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from plant_monitor.allocation.exact import INTEGRAL_PLACES, M3_PLACES
 from plant_monitor.allocation.loads import MemberLoad, billed_load, grams_of
-from plant_monitor.allocation.split import split
+from plant_monitor.allocation.split import Shares
 from plant_monitor.allocation.usage import Usage
 from plant_monitor.errors import InputError
 from plant_monitor.plant import Plant
@@ -60,7 +60,7 @@ def supposed(plant: Plant, usage: Usage, wish: Supposition) -> Usage:
     own = {v.point: v.litres or 0 for v in usage.outfalls if v.member == wish.member}
     if litres != was and not own:
         raise InputError(f"{wish.member} has no outfall, so it can send no water")
-    parts = split(litres, own, {}).parts if own else {}
+    parts = Shares.of(own, {}).split(litres) if own else {}
     outfalls = tuple(replace(v, litres=parts.get(v.point, v.litres)) for v in usage.outfalls)
     inlet = usage.inlet
     if inlet is not None and inlet.litres is not None:

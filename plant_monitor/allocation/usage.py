@@ -16,7 +16,7 @@ from plant_monitor.allocation.inputs import ReadingsDigest, readings_digest
 from plant_monitor.allocation.loads import MemberLoad, flow_curves, member_loads
 from plant_monitor.allocation.period import Period
 from plant_monitor.allocation.reconciliation import Reconciliation, reconciled
-from plant_monitor.allocation.split import LOAD, LOAD_PREFIX, CostItem, split
+from plant_monitor.allocation.split import LOAD, LOAD_PREFIX, CostItem, Shares
 from plant_monitor.allocation.volumes import Volume, measured_volume, outfall_volumes
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import Readings
@@ -99,8 +99,8 @@ def unmetered_difference(plant: Plant, usage: Usage, measured: Mapping[str, int]
     if rule == "report" or excess <= 0:
         return Difference(usage.inlet.litres, outfalls, rule, dict.fromkeys(measured, 0))
     weights = measured if rule == "proportional" else dict.fromkeys(measured, 1)
-    parts = split(excess, weights, capacity_shares(plant))
-    return Difference(usage.inlet.litres, outfalls, rule, parts.parts, parts.fallback)
+    shares = Shares.of(weights, capacity_shares(plant))
+    return Difference(usage.inlet.litres, outfalls, rule, shares.split(excess), shares.fallback)
 
 
 def capacity_shares(plant: Plant) -> dict[str, Fraction]:

@@ -23,18 +23,20 @@ class MemorySource:
     def before(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
         """The last reading (or last valid one) with time < ``time_ms``: none or one row."""
         mine = self._series(series)
-        if valid:
-            mine = mine.take(mine.valid)
         at = int(np.searchsorted(mine.time, time_ms))
-        return mine.take(slice(max(at - 1, 0), at))
+        near = mine.take(slice(max(at - 1, 0), at))
+        if not valid or near.valid.all():
+            return near
+        return mine.take(np.flatnonzero(mine.take(slice(at)).valid)[-1:])
 
     def after(self, series: int, time_ms: int, *, valid: bool = False) -> Readings:
         """The first reading (or first valid one) with time >= ``time_ms``: none or one row."""
         mine = self._series(series)
-        if valid:
-            mine = mine.take(mine.valid)
         at = int(np.searchsorted(mine.time, time_ms))
-        return mine.take(slice(at, at + 1))
+        near = mine.take(slice(at, at + 1))
+        if not valid or near.valid.all():
+            return near
+        return mine.take(at + np.flatnonzero(mine.take(slice(at, None)).valid)[:1])
 
     def extent(self) -> tuple[int, int] | None:
         """Times of the first and the last reading of all series; None where there is none."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plant_monitor.allocation.split import CAPACITY_SHARE, EQUAL, largest_remainder, split
+from plant_monitor.allocation.split import CAPACITY_SHARE, EQUAL, Shares, largest_remainder
 
 IDS = st.text(alphabet="abcXYZ神农-0", min_size=1, max_size=4)
 WEIGHT = st.one_of(st.integers(0, 10**12), st.fractions(0, 1000, max_denominator=997), st.just(0))
@@ -46,24 +46,25 @@ def test_negative_weight_is_an_error():
 
 def test_all_weights_zero_falls_back_to_capacity_shares_then_to_equal_parts():
     nothing = {"a": 0, "b": 0}
-    by_capacity = split(100, nothing, {"a": Fraction(1, 4), "b": Fraction(3, 4)})
-    assert (by_capacity.parts, by_capacity.fallback) == ({"a": 25, "b": 75}, CAPACITY_SHARE)
-    equally = split(101, nothing, {"a": Fraction(0), "b": Fraction(0)})
-    assert (equally.parts, equally.fallback) == ({"a": 51, "b": 50}, EQUAL)
+    by_capacity = Shares.of(nothing, {"a": Fraction(1, 4), "b": Fraction(3, 4)})
+    assert (by_capacity.split(100), by_capacity.fallback) == ({"a": 25, "b": 75}, CAPACITY_SHARE)
+    equally = Shares.of(nothing, {"a": Fraction(0), "b": Fraction(0)})
+    assert (equally.split(101), equally.fallback) == ({"a": 51, "b": 50}, EQUAL)
     assert equally.shares == {"a": Fraction(1, 2), "b": Fraction(1, 2)}
 
 
 @given(AMOUNT, WEIGHTS)
 def test_parts_sum_to_the_amount_for_anything(amount, weights):
-    result = split(amount, weights, {m: Fraction(0) for m in weights})
-    assert sum(result.parts.values()) == amount
+    result = Shares.of(weights, {m: Fraction(0) for m in weights})
+    assert sum(result.split(amount).values()) == amount
     assert sum(result.shares.values()) == 1
 
 
 @given(AMOUNT, WEIGHTS)
 def test_no_part_is_a_unit_or_more_off_its_exact_share(amount, weights):
-    result = split(amount, weights, {m: Fraction(0) for m in weights})
-    assert all(abs(result.parts[m] - amount * result.shares[m]) < 1 for m in weights)
+    result = Shares.of(weights, {m: Fraction(0) for m in weights})
+    parts = result.split(amount)
+    assert all(abs(parts[m] - amount * result.shares[m]) < 1 for m in weights)
 
 
 @given(AMOUNT, WEIGHTS)
@@ -78,7 +79,7 @@ def test_the_order_of_members_changes_nothing(amount, weights, random):
     entries = list(weights.items())
     random.shuffle(entries)
     nobody = {m: Fraction(0) for m in weights}
-    assert split(amount, dict(entries), nobody).parts == split(amount, weights, nobody).parts
+    assert Shares.of(dict(entries), nobody).split(amount) == Shares.of(weights, nobody).split(amount)
 
 
 @given(AMOUNT, WEIGHTS, st.fractions(Fraction(1, 1000), 1000))
