@@ -17,9 +17,11 @@ import pytest
 from fastapi.testclient import TestClient
 from servers import require_server
 
+from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.cli import main
+from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.live import Feed
 from plant_monitor.service import DataFolder
@@ -82,6 +84,7 @@ class Plant:
             role = who if who == "operator" else "member"
             key = ledger.keys.add(role, member="" if role == who else who, label=who, now_ms=1)
             judged = AnnotatedSource(plant, source, ledger.annotations.standing())
+            desk = AlertDesk(ledger, {}, plant, SystemClock())
             services = ApiServices(
                 plant,
                 source,
@@ -90,7 +93,7 @@ class Plant:
                 never,
                 never,
                 never,
-                desk=never,
+                desk=desk,
                 health=lambda: {"status": "ok"},
                 feed=Feed(plant, 1),
             )
@@ -133,11 +136,12 @@ def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.Capture
     plant.run("verify", before / "statement.json")
     assert "identical" in capsys.readouterr().out
 
-    plant.statements("whatif", "2026-10-01", "--member", "tianma", "--volume", "1000", "--mean", "cod_cr=100")
+    plant.statements("whatif", "2026-10-01", "--member", "tianma", "--volume", "1000")
     was = str(totals(bill)["tianma"])
     table = capsys.readouterr().out
     assert re.search(rf"TOTAL[ │]+[\d.]+[ │]+1000\.000[ │]+{re.escape(was)}", table), table
-    plant.run("statements", "whatif", plant.folder / "plant.yaml", "2026-10-01", "--member", "nobody", code=1)
+    for wrong in (("nobody",), ("tianma", "--mean", "cod_cr=100")):  # no cost here goes by a load
+        plant.run("statements", "whatif", plant.folder / "plant.yaml", "2026-10-01", "--member", *wrong, code=1)
 
     note = {"name": "note.txt", "media_type": "text/plain", "content": base64.b64encode(LATE.encode()).decode()}
     why = {"item": "TOTAL", "reason": "the exchange was read, see the fitter's note", "attachments": [note]}
