@@ -70,7 +70,7 @@ def evaluate(
     """Means, verdicts, exceedances and headroom as CSV files. 均值、达标判定、超标与余量。"""
     plant = reading_plant(plant_file, from_store=readings is None)
     asked = (local_date(first, "--from"), local_date(last, "--to"))
-    old = None if diff is None else read_results(diff, COMPARED)
+    old = None if diff is None else read_results(diff, (*COMPARED, "evidence"))
     with readings_source(plant, readings, data) as (source, bad):
         code = report(bad, rejects)
         if strict and bad:
@@ -87,7 +87,7 @@ def evaluate(
         whole = monitor.with_history(plant, source, windows) if suspects else None
         rows, exceedances = write_results(out, plant, again, windows, whole, judged, jobs or usual_jobs(plant))
     if old is not None:
-        _tell_differences(out, differences(old, read_results(out, COMPARED)))
+        _tell_differences(out, differences(old, read_results(out, (*COMPARED, "evidence"))))
     messages.print(f"{len(windows.days)} days, {rows} daily rows, {exceedances} exceedances -> {out}", markup=False)
     return code
 

@@ -130,7 +130,10 @@ def _value(column: str, text: str) -> Any:
     return float(text) if text else None
 
 
-_TEXT = {"point", "parameter", "hour", "date", "month", "limit_set", "statistic", "verdict"}
+_TEXT = {
+    "point", "parameter", "hour", "date", "month", "limit_set", "statistic", "verdict", "rule_version",
+    "limit_set_version", "readings_sha256",
+}  # fmt: skip
 
 
 def write_statement(

@@ -79,6 +79,23 @@ def test_nothing_differs_from_itself(folder: Path, capsys: pytest.CaptureFixture
     assert "0 verdicts differ" in capsys.readouterr().err
 
 
+def test_another_mean_of_the_same_readings_is_a_matter_of_the_rule(folder: Path) -> None:
+    """An earlier program may have computed another mean: the digests say that it saw the same readings."""
+    assert run(folder, "evaluate", "--out", folder / "old") == 0
+    for name, old, new in (("daily", ",250.0,", ",350.0,"), ("daily", ",met", ",exceeded")):
+        path = folder / "old" / f"{name}.csv"
+        first = "out-a,cod_cr,2026-10-01,"
+        lines = [line.replace(old, new) if line.startswith(first) else line for line in path.read_text().splitlines()]
+        path.write_text("\n".join(lines) + "\n")
+    assert run(folder, "evaluate", "--diff", folder / "old", "--out", folder / "new") == 0
+    (changed,) = rows(folder / "new" / "difference.csv")
+    assert (changed["window"], changed["old_value"], changed["cause"]) == ("2026-10-01", "350.0", "rule")
+    (folder / "old" / "evidence.csv").unlink()
+    assert run(folder, "evaluate", "--diff", folder / "old", "--out", folder / "new") == 0
+    (changed,) = rows(folder / "new" / "difference.csv")
+    assert changed["cause"] == "data"  # without digests, all that can be said is that the value is another
+
+
 def test_new_data_and_a_new_limit_are_told_apart(folder: Path) -> None:
     assert run(folder, "evaluate", "--out", folder / "old") == 0
     (folder / "late.csv").write_text(readings_of(350))
