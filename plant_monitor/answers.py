@@ -29,11 +29,12 @@ from plant_monitor.compliance.standing import (
 from plant_monitor.compliance.suspicion import HISTORY_DAYS
 from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.holds import flow_curve
+from plant_monitor.monitor import Verdicts
 from plant_monitor.plant import FLOW, VOLUME, Plant
 from plant_monitor.readings import FloatArray, ReadingSource, Touched
 from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, local_windows
 
-REMEMBERED = 16  # evaluations
+REMEMBERED_ROWS = 400_000  # of all that is remembered: some 60 MB
 DAYS_AT_ONCE = 28  # whose flows are in memory
 
 
@@ -50,7 +51,11 @@ class _Remembered:
     token: int
     row: int  # of the annotations
     made_ms: int
+    rows: int  # of its tables: what it takes to remember it
     answer: Any
+
+
+_Key = tuple[str, date, date, frozenset[str] | None]  # what, first, last, of which points (None: all)
 
 
 class Evaluations:
@@ -74,7 +79,7 @@ class Evaluations:
         self._annotations = annotations
         self._fresh_ms = fresh_ms
         self._lock = threading.Lock()
-        self._remembered: OrderedDict[tuple[str, date, date], _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[_Key, _Remembered] = OrderedDict()
         self._token = self._row = 0
 
     def judged(self) -> AnnotatedSource:
@@ -90,6 +95,15 @@ class Evaluations:
         answer: Evaluation = self._answer("evaluation", first, last, make)
         return answer
 
+    def verdicts(self, first: date, last: date, points: frozenset[str]) -> Verdicts:
+        """The hours and days ``first`` … ``last`` of some points, for the price of these points."""
+
+        def make(now_ms: int) -> Verdicts:
+            return monitor.verdicts_of_days(self._plant, self.judged(), points, first, last, until_ms=now_ms)
+
+        answer: Verdicts = self._answer("verdicts", first, last, make, points)
+        return answer
+
     def warnings(self, first: date, last: date) -> tuple[PlantWarning, ...]:
         """What was or would have been warned of on the local days ``first`` … ``last``."""
 
@@ -100,13 +114,20 @@ class Evaluations:
         answer: tuple[PlantWarning, ...] = self._answer("warnings", first, last, make)
         return answer
 
-    def _answer(self, what: str, first: date, last: date, make: Callable[[int], Any]) -> Any:
+    def _answer(
+        self,
+        what: str,
+        first: date,
+        last: date,
+        make: Callable[[int], Any],
+        points: frozenset[str] | None = None,
+    ) -> Any:
         """What is remembered while it is true, else what ``make(now_ms)`` says."""
-        key, now_ms = (what, first, last), self._clock.now_ms()
+        key, now_ms = (what, first, last, points), self._clock.now_ms()
         with self._lock:
             known = self._remembered.get(key)
         since = first - timedelta(days=HISTORY_DAYS) if what == "warnings" else first  # what is suspect rests on that
-        if known is not None and self._still_true(known, since, last, now_ms):
+        if known is not None and self._still_true(known, since, last, now_ms, points):
             return known.answer
         token = self._token
         if self._touches is not None:
@@ -115,13 +136,15 @@ class Evaluations:
         answer = make(now_ms)
         with self._lock:
             self._token, self._row = max(self._token, token), max(self._row, row)
-            self._remembered[key] = _Remembered(token, row, now_ms, answer)
+            self._remembered[key] = _Remembered(token, row, now_ms, _rows(answer), answer)
             self._remembered.move_to_end(key)
-            while len(self._remembered) > REMEMBERED:
+            while len(self._remembered) > 1 and sum(r.rows for r in self._remembered.values()) > REMEMBERED_ROWS:
                 self._remembered.popitem(last=False)
         return answer
 
-    def _still_true(self, known: _Remembered, first: date, last: date, now_ms: int) -> bool:
+    def _still_true(
+        self, known: _Remembered, first: date, last: date, now_ms: int, points: frozenset[str] | None
+    ) -> bool:
         _, annotations = self._annotations.changed(known.row)
         said = touched_by(self._plant, annotations)
         if not said and 0 <= now_ms - known.made_ms < self._fresh_ms:
@@ -129,8 +152,13 @@ class Evaluations:
         if self._touches is None or first <= local_day(now_ms, self._plant.zone) <= last:
             return False
         _, touched = self._touches.touched(known.token)
-        days = monitor.affected_days(self._plant, self.judged(), [*touched, *said])
+        chosen = [t for t in (*touched, *said) if points is None or self._plant.series[t.series].point in points]
+        days = monitor.affected_days(self._plant, self.judged(), chosen)
         return not any(first <= day <= last for day in days)
+
+
+def _rows(answer: Any) -> int:
+    return len(answer) if isinstance(answer, tuple) else len(answer.hourly) + len(answer.daily)
 
 
 class Outlooks:

@@ -10,7 +10,7 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from plant_monitor.alerts.analysis import Case, Exceeded, MonthSpan, Row, analysis
@@ -21,14 +21,22 @@ from plant_monitor.allocation.split import CostItem
 from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.compliance.difference import COMPARED, differences
-from plant_monitor.compliance.evaluate import Evaluation, PointResult, Span, evaluate, evaluate_point
+from plant_monitor.compliance.evaluate import (
+    Evaluation,
+    PointResult,
+    Span,
+    evaluate,
+    evaluate_point,
+    points_in_order,
+)
 from plant_monitor.compliance.evidence import evidence_table
 from plant_monitor.compliance.explain import explain_day
 from plant_monitor.compliance.laboratory import LabResult, OnlineMean, lab_table, online_mean
+from plant_monitor.compliance.means import PointVolume
 from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.suspects import PointDays, balances, suspect_sensors
 from plant_monitor.compliance.suspicion import HISTORY_DAYS
-from plant_monitor.compliance.tables import Table
+from plant_monitor.compliance.tables import DAILY_COLUMNS, HOURLY_COLUMNS, Table
 from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.errors import InputError
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Point, Statistic
@@ -105,6 +113,39 @@ def evaluate_days(
     if windows.days:
         readings = readings_around(plant, source, windows.start_ms, windows.end_ms)
     return evaluate(plant, readings, windows, until_ms=until_ms, rates=rates, warnings=warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Hours and days of some points: the rows that an evaluation of the whole plant has of them, in its order."""
+
+    windows: Windows
+    hourly: Table
+    daily: Table
+    volumes: Mapping[str, PointVolume]  # by point
+
+
+def verdicts_of_days(
+    plant: Plant,
+    source: ReadingSource,
+    points: Collection[str],
+    first: date,
+    last: date,
+    *,
+    until_ms: int | None = None,
+) -> Verdicts:
+    """The same of some points alone, whose readings alone are read."""
+    span = Span.of(plant, local_windows(first, last, plant.zone))
+    results = []
+    for point in points_in_order(plant):
+        if point.id in points:
+            own = _own_readings(plant, source, point, span.windows.start_ms, span.windows.end_ms)
+            results.append(evaluate_point(plant, point, own, span, until_ms=until_ms))
+    hourly, daily = (
+        Table.stack(columns, [result.tables[name] for result in results])
+        for name, columns in (("hourly", HOURLY_COLUMNS), ("daily", DAILY_COLUMNS))
+    )
+    return Verdicts(span.windows, hourly, daily, {r.figures.point: r.figures.volume for r in results})
 
 
 def warnings_of_days(

@@ -303,6 +303,7 @@ class Service:
             ledger=self.ledger,
             judged=self.evaluations.judged,
             evaluation=self.evaluations,
+            verdicts=self.evaluations.verdicts,
             outlook=self.outlooks,
             warnings=self.evaluations.warnings,
             health=self.health,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -37,7 +37,6 @@ from plant_monitor.api.schemas import (
     WarningView,
 )
 from plant_monitor.api.services import ApiServices
-from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.tables import (
     DAILY_COLUMNS,
     EXCEEDANCE_COLUMNS,
@@ -48,7 +47,7 @@ from plant_monitor.compliance.tables import (
 )
 from plant_monitor.compliance.warnings import PlantWarning, warning_rows
 from plant_monitor.readings import BoolArray
-from plant_monitor.windows import rfc3339
+from plant_monitor.windows import local_day, rfc3339
 
 DEFAULT_DAYS = 7
 MAX_DAYS = 366
@@ -70,15 +69,14 @@ class _Kind:
 
     name: str
     columns: tuple[str, ...]
-    table: Callable[[Evaluation], Table]
     instant: str  # the column that a row is placed by
     row: type[BaseModel]
 
 
-_DAILY = _Kind("daily", DAILY_COLUMNS, lambda e: e.daily, "date", DayView)
-_HOURLY = _Kind("hourly", HOURLY_COLUMNS, lambda e: e.hourly, "hour", HourView)
-_EXCEEDANCES = _Kind("exceedances", EXCEEDANCE_COLUMNS, lambda e: e.exceedances, "start", ExceedanceView)
-_HEADROOM = _Kind("headroom", HEADROOM_COLUMNS, lambda e: e.headroom, "date", HeadroomView)
+_DAILY = _Kind("daily", DAILY_COLUMNS, "date", DayView)
+_HOURLY = _Kind("hourly", HOURLY_COLUMNS, "hour", HourView)
+_EXCEEDANCES = _Kind("exceedances", EXCEEDANCE_COLUMNS, "start", ExceedanceView)
+_HEADROOM = _Kind("headroom", HEADROOM_COLUMNS, "date", HeadroomView)
 
 
 def compliance_routes(services: ApiServices) -> APIRouter:
@@ -89,13 +87,13 @@ def compliance_routes(services: ApiServices) -> APIRouter:
     def get_daily(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Daily statistics and verdicts, one row per series, day and limit. A day counts where it begins."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
-        return _answer(services, _DAILY, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
+        return _verdicts(services, _DAILY, query, viewer, MAX_DAYS)
 
     @router.get("/compliance/hourly", response_model=Page[HourView], responses=EXPORTED)
     def get_hourly(query: Annotated[VerdictQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
         """Hourly statistics and verdicts. An hour above a *daily* limit is an early warning, no exceedance."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
-        return _answer(services, _HOURLY, query, MAX_DAYS_HOURLY, lambda table: _chosen(table, viewer, query))
+        return _verdicts(services, _HOURLY, query, viewer, MAX_DAYS_HOURLY)
 
     @router.get("/compliance/history", response_model=Page[VerdictChangeView])
     def get_history(query: Annotated[HistoryQuery, Query()], viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
@@ -127,14 +125,21 @@ def compliance_routes(services: ApiServices) -> APIRouter:
     ) -> Any:
         """Runs of exceeded windows that touch the range; one that reaches beyond its days is cut there."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
-        return _answer(services, _EXCEEDANCES, query, MAX_DAYS, lambda table: _chosen(table, viewer, query))
+        range_ = _range(services, query, MAX_DAYS)
+        ranges = [] if range_ is None else [range_]  # an episode must be seen whole
+        tables = (services.evaluation(r.first, r.last).exceedances for r in ranges)
+        tables = (_within(t.take(_chosen(t, viewer, query)), _EXCEEDANCES, ranges[0].span, services) for t in tables)
+        return _answer(services, _EXCEEDANCES, query, tables)
 
     @router.get(
         "/headroom", response_model=Page[HeadroomView], responses=EXPORTED, dependencies=[Depends(current_viewer)]
     )
     def get_headroom(query: Annotated[TableQuery, Query()]) -> Any:
         """Inflow, capacity and what is left of it, by day."""
-        return _answer(services, _HEADROOM, query, MAX_DAYS, lambda table: np.ones(len(table), dtype=bool))
+        range_ = _range(services, query, MAX_DAYS)
+        parts = () if range_ is None else range_.parts(local_day(services.clock.now_ms(), services.plant.zone))
+        tables = (_within(services.evaluation(r.first, r.last).headroom, _HEADROOM, r.span, services) for r in parts)
+        return _answer(services, _HEADROOM, query, tables)
 
     @router.get("/headroom/now", response_model=HeadroomNowView)
     def get_headroom_now(viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
@@ -177,24 +182,39 @@ def compliance_routes(services: ApiServices) -> APIRouter:
     return router
 
 
-def _answer(
-    services: ApiServices, kind: _Kind, query: TableQuery, max_days: int, chosen: Callable[[Table], BoolArray]
-) -> Any:
+def _verdicts(services: ApiServices, kind: _Kind, query: VerdictQuery, viewer: Viewer, max_days: int) -> Any:
+    """Hours or days of the points that the viewer may see and the filters ask for, whose readings alone are read."""
+    points = frozenset(p.id for p in viewer.result_points if query.point in (None, p.id))
     range_ = _range(services, query, max_days)
-    # A file is made month by month, so that a year costs no more memory than a month; an episode must be seen whole.
-    whole = query.format == "json" or kind is _EXCEEDANCES
-    parts = [] if range_ is None else [range_] if whole else range_.months()
-    tables = (_part(services, kind, part, chosen) for part in parts)
+    today = local_day(services.clock.now_ms(), services.plant.zone)
+
+    def table(parts: Iterable[Range]) -> Table:
+        tables = []
+        for part in parts:
+            found = services.verdicts(part.first, part.last, points)
+            rows = found.daily if kind is _DAILY else found.hourly
+            tables.append(_within(rows.take(_chosen(rows, viewer, query)), kind, part.span, services))
+        return _ordered(Table.stack(kind.columns, tables))
+
+    if range_ is None:
+        return _answer(services, kind, query, [])
+    # A page is in the order of the whole table, a file of its months.
+    groups = [range_.parts(today)] if query.format == "json" else range_.months(today)
+    return _answer(services, kind, query, (table(parts) for parts in groups))
+
+
+def _ordered(table: Table) -> Table:
+    """Rows of parts that follow each other, by point and parameter."""
+    keys = list(zip(table.columns["point"], table.columns["parameter"], strict=True))
+    return table.take(np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64))
+
+
+def _answer(services: ApiServices, kind: _Kind, query: TableQuery, tables: Iterable[Table]) -> Any:
+    """A page, or the whole as a file that is made table by table."""
     if query.format != "json":
         return export(query.format, kind.name, kind.columns, (row for t in tables for row in t.tuples()), kind.row)
     rows = (row for table in tables for row in table.rows())
     return page(rows, _key(kind, services), query.limit, query.cursor)
-
-
-def _part(services: ApiServices, kind: _Kind, range_: Range, chosen: Callable[[Table], BoolArray]) -> Table:
-    found = kind.table(services.evaluation(range_.first, range_.last))
-    found = found.take(chosen(found))
-    return found.take(_within(found, kind, range_.span, services))
 
 
 def _range(services: ApiServices, query: RangeQuery, max_days: int) -> Range | None:
@@ -213,12 +233,12 @@ def _chosen(table: Table, viewer: Viewer, query: ResultQuery) -> BoolArray:
     return mask
 
 
-def _within(table: Table, kind: _Kind, span: Span, services: ApiServices) -> BoolArray:
+def _within(table: Table, kind: _Kind, span: Span, services: ApiServices) -> Table:
     """Rows whose window begins within the span; an episode only has to touch it."""
     starts = _instants(table, kind.instant, services)
     if kind is _EXCEEDANCES:
-        return (starts < span.end_ms) & (_instants(table, "end", services) > span.start_ms)
-    return (starts >= span.start_ms) & (starts < span.end_ms)
+        return table.take((starts < span.end_ms) & (_instants(table, "end", services) > span.start_ms))
+    return table.take((starts >= span.start_ms) & (starts < span.end_ms))
 
 
 def _instants(table: Table, column: str, services: ApiServices) -> Any:

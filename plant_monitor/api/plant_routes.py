@@ -15,6 +15,7 @@ from plant_monitor.api.schemas import Page, PlantView, UsageView
 from plant_monitor.api.services import ApiServices
 from plant_monitor.api.usage import loaded_parameters, usage_rows
 from plant_monitor.plant import Limit, LimitSet, Member, Name, Point
+from plant_monitor.windows import local_day
 
 MAX_DAYS = {"hour": 93, "day": 366, "month": 366}
 
@@ -60,13 +61,11 @@ def plant_routes(services: ApiServices) -> APIRouter:
         """
         found = viewer.member(member)
         now_ms = services.clock.now_ms()
+        outfalls = frozenset(p.id for p in plant.outfalls if p.member == found.id)
         range_ = read_range(query, plant.zone, now_ms, default_days=7, max_days=MAX_DAYS[query.step])
-        parts = () if range_ is None else range_.months()
-        rows = (
-            row
-            for part in parts
-            for row in usage_rows(plant, found, services.evaluation(part.first, part.last), part.span, query.step)
-        )
+        ranges = () if range_ is None else range_.parts(local_day(now_ms, plant.zone))
+        parts = (services.verdicts(part.first, part.last, outfalls) for part in ranges)
+        rows = iter(()) if range_ is None else usage_rows(plant, found, parts, range_.span, query.step)
         if query.format != "json":
             parameters = loaded_parameters(plant, found)
             header = ["start", "end", "volume_m3", *(f"{p}_kg" for p in parameters)]

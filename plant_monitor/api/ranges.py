@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import chain, pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -85,13 +86,23 @@ class Range:
     first: date
     last: date
 
-    def months(self) -> Iterator[Range]:
-        """Its days by calendar month, each with the span of the whole: what is evaluated at a time."""
+    def months(self, today: date) -> Iterator[list[Range]]:
+        """Its calendar months, of each the days that are evaluated at a time, with the span of the whole.
+
+        A year so takes no more memory than a month. Yesterday and today stand apart: what is over is remembered while
+        today goes on.
+        """
+        cuts = (today - timedelta(days=1), today, today + timedelta(days=1))
         first = self.first
         while first <= self.last:
-            following = (first.replace(day=1) + timedelta(days=31)).replace(day=1)
-            yield replace(self, first=first, last=min(self.last, following - timedelta(days=1)))
+            following = min((first.replace(day=1) + timedelta(days=31)).replace(day=1), self.last + timedelta(days=1))
+            edges = [first, *(cut for cut in cuts if first < cut < following), following]
+            yield [replace(self, first=a, last=b - timedelta(days=1)) for a, b in pairwise(edges)]
             first = following
+
+    def parts(self, today: date) -> Iterator[Range]:
+        """The same one after the other."""
+        return chain.from_iterable(self.months(today))
 
 
 def read_range(query: RangeQuery, zone: ZoneInfo, now_ms: int, *, default_days: int, max_days: int) -> Range | None:

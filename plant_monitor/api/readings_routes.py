@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,11 +19,10 @@ from plant_monitor.api.paging import decode_cursor, encode_cursor, page
 from plant_monitor.api.ranges import DAY_MS, Range, TableQuery, instant_of, read_range
 from plant_monitor.api.schemas import ReadingPage, ReadingView, WindowView
 from plant_monitor.api.services import ApiServices
-from plant_monitor.compliance.tables import Table
 from plant_monitor.plant import PH, VOLUME, Plant, Point, Series, Statistic
 from plant_monitor.readings import Readings, mark_text
 from plant_monitor.thinning import curve
-from plant_monitor.windows import rfc3339
+from plant_monitor.windows import local_day, rfc3339
 
 MAX_DAYS = {"raw": 93, "minute": 93, "hour": 93, "day": 366}
 MAX_DAYS_THINNED = 366
@@ -185,9 +185,13 @@ def _windows(
     else:
         if query.parameter == VOLUME:
             raise invalid("a totaliser has no mean; expected step raw or minute, or see usage", "query.step")
-        # A file is made month by month, pages are in the order of parameters.
-        ranges = [] if range_ is None else [range_] if query.format == "json" else range_.months()
-        rows = (row for part in ranges for row in _evaluated(services, point, series, part, query.step))
+        # A page is in the order of the whole, a file of its months.
+        today = local_day(services.clock.now_ms(), services.plant.zone)
+        groups: Iterable[Iterable[Range]] = ()
+        if range_ is not None:
+            groups = [range_.parts(today)] if query.format == "json" else range_.months(today)
+        by_group = ([row for r in rs for row in _evaluated(services, point, series, r, query.step)] for rs in groups)
+        rows = (row for found in by_group for row in sorted(found, key=itemgetter("parameter")))
     if query.format != "json":
         lines = (tuple(row[c] for c in WINDOW_COLUMNS) for row in rows)
         return export(query.format, f"readings-{point.id}-{query.step}", WINDOW_COLUMNS, lines, WindowView)
@@ -226,12 +230,12 @@ def _evaluated(
     services: ApiServices, point: Point, series: list[Series], range_: Range, step: str
 ) -> list[dict[str, Any]]:
     """Hours or days as the evaluation has them, each statistic once however many limits judge it."""
-    evaluation = services.evaluation(range_.first, range_.last)
-    table, column = (evaluation.hourly, "hour") if step == "hour" else (evaluation.daily, "date")
+    found = services.verdicts(range_.first, range_.last, frozenset({point.id}))
+    table, column = (found.hourly, "hour") if step == "hour" else (found.daily, "date")
     zone, span = services.plant.zone, range_.span
     by_parameter = {s.parameter: s for s in series}
     rows: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for row in _of_point(table, point):
+    for row in table.rows():
         one = by_parameter.get(row["parameter"])
         statistic = None if one is None else _statistic(row, step)
         if one is None or statistic is None:
@@ -241,10 +245,6 @@ def _evaluated(
             to_own = _to_own_unit(services.plant, one, row)
             rows.setdefault((one.parameter, start_ms, statistic), _window_row(row, start_ms, statistic, to_own, zone))
     return [rows[key] for key in sorted(rows)]
-
-
-def _of_point(table: Table, point: Point) -> Iterator[dict[str, Any]]:
-    return table.take(table.columns["point"] == point.id).rows()
 
 
 def _statistic(row: dict[str, Any], step: str) -> str | None:

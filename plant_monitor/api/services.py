@@ -21,6 +21,7 @@ from plant_monitor.compliance.laboratory import LabResult
 from plant_monitor.compliance.standing import Outlook
 from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.live import Feed
+from plant_monitor.monitor import Verdicts
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.settlement import Book
@@ -398,7 +399,8 @@ class ApiServices:
     """What the API answers from.
 
     ``source`` the readings as they came · ``judged()`` the same under the annotations that stand ·
-    ``evaluation(first, last)`` the verdicts of local days, both inclusive · ``warnings(first, last)`` what
+    ``evaluation(first, last)`` of local days, both inclusive · ``verdicts(first, last, points)`` their hours and days
+    of some points alone · ``warnings(first, last)`` what
     was warned of on them · ``outlook(now_ms)`` what is left and what the next days may bring · ``health()``
     has a ``status`` of ``ok``, ``degraded`` or ``not storing`` and whatever operators should see · ``feed`` what
     happens · ``registry``
@@ -412,6 +414,7 @@ class ApiServices:
     judged: Callable[[], ReadingSource]
     ledger: ApiLedger
     evaluation: Callable[[date, date], Evaluation]
+    verdicts: Callable[[date, date, frozenset[str]], Verdicts]
     outlook: Callable[[int], Outlook]
     warnings: Callable[[date, date], Sequence[PlantWarning]]
     health: Callable[[], Mapping[str, Any]]

@@ -93,6 +93,7 @@ class Plant:
                 never,
                 never,
                 never,
+                never,
                 desk=desk,
                 health=lambda: {"status": "ok"},
                 feed=Feed(plant, 1),
