@@ -216,6 +216,22 @@ def _ready(book: Book, plant: Plant, source: ReadingSource, number: str, deed: D
     return found
 
 
+def check_objection(kept: StoredStatement, member: str, item: str) -> None:
+    """Whether a member may object to a line.
+
+    Raises
+    ------
+    Refused     the document is not issued
+    InputError  it has no such line of the member's
+    """
+    if kept.state != "issued":
+        raise Refused(f"{kept.number} is not issued: a draft may still change; tell the operator")
+    items = [row["item"] for row in kept.lines if row["member"] == member]
+    if item not in items:
+        expected = f"one of {', '.join(items)}" if items else f"a statement with lines of {member}"
+        raise InputError(f"found {item!r}, expected {expected}")
+
+
 def recomputed(plant: Plant, source: ReadingSource, told: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a statement, made again from the store: by its own costs, for its own days.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -19,7 +19,7 @@ from plant_monitor.alerts.deadlines import Trail, due, policy_for
 from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
 from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess, case
 from plant_monitor.alerts.mutes import Mute, held_back
-from plant_monitor.alerts.notices import calendar_of, notices
+from plant_monitor.alerts.notices import Notices, calendar_of, notices
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
@@ -32,6 +32,8 @@ IDLE_MS = 60_000
 SHORTEST_PAUSE_MS = 1_000
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class OwedMessage(Protocol):
@@ -65,7 +67,7 @@ class AlertBook(Protocol):
     def record(
         self,
         decide: Callable[[tuple[Alert, ...]], Sequence[Change]],
-        notices: Callable[[Change, Trail], Sequence[Notice]],
+        notices: Notices,
         covered: Span,
     ) -> tuple[Change, ...]:
         """Apply changes and owe their messages in one transaction."""
@@ -74,7 +76,7 @@ class AlertBook(Protocol):
     def pass_time(
         self,
         due: Callable[[Alert, Trail], Transition | None],
-        notices: Callable[[Change, Trail], Sequence[Notice]],
+        notices: Notices,
         now_ms: int,
     ) -> tuple[Change, ...]:
         """Take the steps that time demands, and owe their messages in one transaction."""
@@ -87,7 +89,7 @@ class AlertBook(Protocol):
         actor: str,
         comment: str,
         files: Sequence[Attachment] = (),
-        notices: Callable[[Change, Trail], Sequence[Notice]],
+        notices: Notices,
     ) -> Alert:
         """Keep a case that a person opens, and owe its messages in one transaction."""
         ...
@@ -102,7 +104,7 @@ class AlertBook(Protocol):
         comment: str = "",
         assignee: str = "",
         files: Sequence[Attachment] = (),
-        notices: Callable[[Change, Trail], Sequence[Notice]],
+        notices: Notices,
     ) -> Alert | None:
         """What a person does, and its messages, in one transaction."""
         ...
@@ -273,6 +275,12 @@ class AlertDesk:
             self._changed([alert])
         return alert
 
+    def telling(self, step: Callable[[Notices], T]) -> T:
+        """Take a step that is kept beside the alerts (an objection's), with the messages that follow it."""
+        done = step(self._notices())
+        self._wake.set()
+        return done
+
     def pass_time(self) -> tuple[Change, ...]:
         """Remind of answers that are due, tell those above of missed deadlines, and what mutes had held back.
 
@@ -334,7 +342,7 @@ class AlertDesk:
         """Messages by state, and why a channel fails."""
         return {"messages": self._ledger.deliveries.counts(), "failing": dict(self._failing)}
 
-    def _notices(self, mutes: Sequence[Mute] | None = None) -> Callable[[Change, Trail], Sequence[Notice]]:
+    def _notices(self, mutes: Sequence[Mute] | None = None) -> Notices:
         known = self._ledger.mutes.find() if mutes is None else mutes
         return lambda change, trail: notices(change, trail, self._plant, known)
 

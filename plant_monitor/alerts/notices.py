@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
 from plant_monitor.alerts.envelope import Notice
@@ -13,6 +13,9 @@ from plant_monitor.alerts.roster import Roster
 from plant_monitor.alerts.workdays import WorkCalendar
 from plant_monitor.notify import Person, Policy
 from plant_monitor.plant import Plant
+
+#: A step and the alert's trail, the step included -> the messages that follow.
+Notices = Callable[[Change, Trail], Sequence[Notice]]
 
 # Told to whom the alert was handed, besides or instead of those on duty.
 _TO_ASSIGNEE = frozenset({Transition.ASSIGNED, Transition.REMINDED, Transition.OVERDUE, Transition.REOPENED})
@@ -52,6 +55,8 @@ def problem_of(action: Action, alert: Alert, plant: Plant, *, comment: str, assi
             return "assignee", f"expected one of: {', '.join(known)}"
     elif assignee:
         return "assignee", "only assign hands an alert to somebody"
+    if alert.kind is Kind.OBJECTION and action in (Action.CLOSE, Action.REOPEN):
+        return "action", "an objection is decided, and reopened by its member, as an objection"
     if action in (Action.REPLY, Action.REOPEN) and not comment.strip():
         return "comment", f"{action} needs a comment"
     return None

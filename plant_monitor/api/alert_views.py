@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from plant_monitor.alerts.deadlines import deadlines, policy_for
-from plant_monitor.alerts.lifecycle import CASES, Alert, Exceedance
+from plant_monitor.alerts.lifecycle import CASES, Alert, Exceedance, Transition
 from plant_monitor.alerts.notices import calendar_of
 from plant_monitor.api.access import Viewer
 from plant_monitor.api.errors import not_found
@@ -43,14 +43,24 @@ class AlertViews:
         return {
             **self.shown(alert, viewer),
             "muted_until": None if until is None else rfc3339(until, zone),
-            "deadlines": _deadlines(alert, events, self._plant),
+            "deadlines": deadlines_view(alert, events, self._plant),
             "episodes": [_episode(e, zone) for e in alert.episodes if alert.kind not in CASES],
             "events": [_event(e, [f for f in files if f.seq == e.seq], zone, viewer) for e in events],
             "deliveries": None if sent is None else [_delivery(d, zone) for d in reversed(sent)],
         }
 
 
-def _deadlines(alert: Alert, events: Sequence[StoredEvent], plant: Plant) -> dict[str, Any] | None:
+class Step(Protocol):
+    """What deadlines are counted from."""
+
+    @property
+    def transition(self) -> Transition: ...  # noqa: D102
+    @property
+    def time_ms(self) -> int: ...  # noqa: D102
+
+
+def deadlines_view(alert: Alert, events: Sequence[Step], plant: Plant) -> dict[str, Any] | None:
+    """Until when somebody has to act; None where no policy asks."""
     policy = policy_for(alert, plant.notify.policies)
     if policy is None:
         return None

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.lifecycle import Action
+from plant_monitor.alerts.notices import problem_of
 from plant_monitor.api.access import Viewer, current_viewer
+from plant_monitor.api.alert_views import deadlines_view
 from plant_monitor.api.attachments import AttachmentBody, Files, decoded, download
-from plant_monitor.api.errors import ApiError, invalid, not_found
+from plant_monitor.api.errors import invalid, not_found
 from plant_monitor.api.paging import decode_cursor, encode_cursor
 from plant_monitor.api.ranges import PageQuery
-from plant_monitor.api.schemas import ObjectionView, Page
+from plant_monitor.api.schemas import AlertFileView, ObjectionView, Page
 from plant_monitor.api.services import ApiServices, StoredObjection
 from plant_monitor.api.statement_routes import require_statement
+from plant_monitor.errors import InputError
+from plant_monitor.plant import Plant
+from plant_monitor.settlement import check_objection
 from plant_monitor.windows import rfc3339
 
 # Ids and places are integers of 64 bits at most: a larger one exists nowhere.
@@ -40,8 +43,10 @@ class StepBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     comment: str = Field(min_length=1, max_length=4000)
+    assignee: str = Field("", max_length=128, description="with `assign`: a person, the company, or `operator`")
     decision: Literal["", "granted", "rejected"] = Field("", description="with `close`")
     correction: str = Field("", max_length=64, description="with `granted`: the correction it led to")
+    attachments: list[AttachmentBody] = Files
 
 
 class ObjectionQuery(PageQuery):
@@ -54,7 +59,7 @@ class ObjectionQuery(PageQuery):
 def objection_routes(services: ApiServices) -> APIRouter:
     """Routes about objections."""
     router = APIRouter(tags=["statements"])
-    book, zone = services.ledger.objections, services.plant.zone
+    book, plant = services.ledger.objections, services.plant
 
     def found(objection: int, viewer: Viewer) -> StoredObjection:
         viewer.require_costs()
@@ -65,24 +70,22 @@ def objection_routes(services: ApiServices) -> APIRouter:
 
     @router.post("/statements/{number}/objections", response_model=ObjectionView)
     def post_objection(number: str, body: ObjectionBody, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
-        """Object to a line of an issued statement or correction: with a member's key."""
+        """Object to a line of an issued statement or correction: with a member's key.
+
+        It is a case: told, due and answered like an alert of the kind `objection`.
+        """
         statement = require_statement(services.ledger.statements, number, viewer)
         viewer.require_to_object()
-        if statement.state != "issued":
-            raise ApiError(409, "conflict", f"{number} is not issued: a draft may still change; tell the operator")
-        items = [row["item"] for row in statement.lines if row["member"] == viewer.member_id]
-        if body.item not in items:
-            raise invalid(f"found {body.item!r}, expected one of {', '.join(items)}", "body.item")
-        stored = book.add(
-            statement=number,
-            member=viewer.member_id,
-            item=body.item,
-            reason=body.reason,
-            attachments=[_stored(file) for file in decoded(body.attachments)],
-            now_ms=services.clock.now_ms(),
-            actor=viewer.actor,
+        try:
+            check_objection(statement, viewer.member_id, body.item)
+        except InputError as error:
+            raise invalid(str(error), "body.item") from None
+        about = {"statement": number, "member": viewer.member_id, "item": body.item, "reason": body.reason}
+        files, now_ms = decoded(body.attachments), services.clock.now_ms()
+        stored = services.desk.telling(
+            lambda notices: book.add(**about, files=files, now_ms=now_ms, actor=viewer.actor, notices=notices)
         )
-        return _objection(stored, viewer, zone)
+        return _objection(stored, viewer, plant)
 
     @router.get("/objections", response_model=Page[ObjectionView])
     def get_objections(
@@ -96,14 +99,14 @@ def objection_routes(services: ApiServices) -> APIRouter:
         items = stored[: query.limit]
         more = len(stored) > query.limit
         return {
-            "items": [_objection(o, viewer, zone) for o in items],
+            "items": [_objection(o, viewer, plant) for o in items],
             "next": encode_cursor((items[-1].id,)) if more else None,
         }
 
     @router.get("/objections/{objection}", response_model=ObjectionView)
     def get_objection(objection: ObjectionId, viewer: Annotated[Viewer, Depends(current_viewer)]) -> Any:
-        """One objection with its trail."""
-        return _objection(found(objection, viewer), viewer, zone)
+        """One objection with its trail and its deadlines."""
+        return _objection(found(objection, viewer), viewer, plant)
 
     @router.get("/objections/{objection}/attachments/{place}", response_class=Response)
     def get_attachment(
@@ -112,59 +115,56 @@ def objection_routes(services: ApiServices) -> APIRouter:
         viewer: Annotated[Viewer, Depends(current_viewer)],
     ) -> Response:
         """An attachment, by its place from 1."""
-        stored = found(objection, viewer)
-        if place > len(stored.attachments):
+        file = services.ledger.alerts.file(found(objection, viewer).alert.id, place)
+        if file is None:
             raise not_found("attachment", place, "path.place")
-        one = stored.attachments[place - 1]
-        return download(base64.b64decode(one["content"]), one["media_type"])
+        return download(file.content, file.media_type)
 
     @router.post("/objections/{objection}/{action}", response_model=ObjectionView)
     def post_step(
         objection: ObjectionId,
-        action: Literal["acknowledge", "reply", "close", "reopen"],
+        action: Literal["acknowledge", "assign", "reply", "close", "reopen"],
         body: StepBody,
         viewer: Annotated[Viewer, Depends(current_viewer)],
     ) -> Any:
-        """Operators acknowledge, reply and close, which decides; the member reopens what does not satisfy it."""
-        found(objection, viewer)
-        if action == "reopen":
+        """Operators acknowledge, assign, reply and close, which decides; the member reopens what does not satisfy."""
+        before, step = found(objection, viewer), Action(action)
+        if step is Action.REOPEN:
             viewer.require_to_object()
         else:
             viewer.require_to_settle()
-        stored = book.act(
-            objection,
-            Action(action),
-            comment=body.comment,
-            now_ms=services.clock.now_ms(),
-            actor=viewer.actor,
-            decision=body.decision,
-            correction=body.correction,
+        said: dict[str, Any] = {"comment": body.comment, "assignee": body.assignee}
+        if step is Action.ASSIGN and (problem := problem_of(step, before.alert, plant, **said)) is not None:
+            raise invalid(problem[1], f"body.{problem[0]}")
+        decided: dict[str, Any] = {"decision": body.decision, "correction": body.correction}
+        who: dict[str, Any] = {"actor": viewer.actor, "now_ms": services.clock.now_ms()}
+        files = decoded(body.attachments)
+        stored = services.desk.telling(
+            lambda notices: book.act(objection, step, **said, **decided, **who, files=files, notices=notices)
         )
-        return _objection(stored, viewer, zone)
+        return _objection(stored, viewer, plant)
 
     return router
 
 
-def _stored(file: Attachment) -> dict[str, str]:
-    content = base64.b64encode(file.content).decode()
-    return {"name": file.name, "media_type": file.media_type, "sha256": file.sha256, "content": content}
-
-
-def _objection(stored: StoredObjection, viewer: Viewer, zone: Any) -> dict[str, Any]:
-    names = ("name", "media_type", "sha256")
+def _objection(stored: StoredObjection, viewer: Viewer, plant: Plant) -> dict[str, Any]:
     return {
         "id": stored.id,
+        "alert": stored.alert.id,
         "statement": stored.statement,
         "member": stored.member,
         "item": stored.item,
         "reason": stored.reason,
         "state": str(stored.state),
+        "assignee": viewer.assignee_shown(stored.alert.assignee),
+        "deadlines": deadlines_view(stored.alert, stored.events, plant),
         "decision": stored.events[-1].decision or None,
         "correction": stored.events[-1].correction or None,
-        "attachments": [{n: a[n] for n in names} for a in stored.attachments],
+        "attachments": [{n: getattr(f, n) for n in AlertFileView.model_fields} for f in stored.files],
         "events": [
             {
-                "time": rfc3339(e.time_ms, zone),
+                "time": rfc3339(e.time_ms, plant.zone),
+                "transition": str(e.transition),
                 "state": e.state,
                 "actor": e.actor if viewer.sees_names else e.actor.partition(":")[0],
                 "comment": e.comment,

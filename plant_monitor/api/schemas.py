@@ -480,18 +480,11 @@ class StatementView(StatementHeadView):
     document: dict[str, Any] | None = Field(description="statement.json; only for operators and admins")
 
 
-class AttachmentView(BaseModel):
-    """A file of an objection."""
-
-    name: str
-    media_type: str
-    sha256: str
-
-
 class ObjectionEventView(BaseModel):
     """A step of an objection."""
 
     time: str
+    transition: str = Field(description="opened, acknowledged, …; reminded and overdue by time")
     state: str
     actor: str
     comment: str
@@ -507,10 +500,13 @@ class ObjectionView(BaseModel):
     member: str
     item: str
     reason: str
-    state: str = Field(description="open, acknowledged, replied, closed or reopened")
+    alert: int = Field(description="the case: an alert of the kind objection")
+    state: str = Field(description="open, acknowledged, assigned, replied, closed or reopened")
+    assignee: str
+    deadlines: DeadlinesView | None
     decision: str | None = Field(description="once closed: granted or rejected")
     correction: str | None = Field(description="of a granted one: the correction it led to")
-    attachments: list[AttachmentView]
+    attachments: list[AlertFileView]
     events: list[ObjectionEventView]
 
 

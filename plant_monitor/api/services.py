@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -13,6 +13,7 @@ from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
 from plant_monitor.alerts.lifecycle import Action, Alert, Kind, Span, State, Transition
 from plant_monitor.alerts.mutes import Mute
+from plant_monitor.alerts.notices import Notices
 from plant_monitor.annotations import Annotation
 from plant_monitor.clock import Clock, SystemClock
 from plant_monitor.compliance.evaluate import Evaluation
@@ -25,6 +26,8 @@ from plant_monitor.monitor import Verdicts
 from plant_monitor.plant import Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.settlement import Book
+
+T = TypeVar("T")
 
 # ruff: noqa: D102  the ledger's own docstrings say what these are
 
@@ -194,6 +197,7 @@ class Desk(Protocol):
         assignee: str = "",
         files: Sequence[Attachment] = (),
     ) -> Alert | None: ...
+    def telling(self, step: Callable[[Notices], T]) -> T: ...
 
 
 class Deliveries(Protocol):
@@ -216,6 +220,8 @@ class StoredObjectionEvent(Protocol):
 
     @property
     def time_ms(self) -> int: ...
+    @property
+    def transition(self) -> Transition: ...
     @property
     def state(self) -> str: ...
     @property
@@ -242,7 +248,9 @@ class StoredObjection(Protocol):
     @property
     def reason(self) -> str: ...
     @property
-    def attachments(self) -> Sequence[Mapping[str, str]]: ...
+    def alert(self) -> Alert: ...
+    @property
+    def files(self) -> Sequence[StoredFile]: ...
     @property
     def events(self) -> Sequence[StoredObjectionEvent]: ...
     @property
@@ -268,9 +276,10 @@ class Objections(Protocol):
         member: str,
         item: str,
         reason: str,
-        attachments: Sequence[Mapping[str, str]],
+        files: Sequence[Attachment] = (),
         now_ms: int,
         actor: str,
+        notices: Notices,
     ) -> StoredObjection: ...
     def act(
         self,
@@ -282,6 +291,9 @@ class Objections(Protocol):
         actor: str,
         decision: str = "",
         correction: str = "",
+        assignee: str = "",
+        files: Sequence[Attachment] = (),
+        notices: Notices,
     ) -> StoredObjection: ...
 
 

@@ -91,7 +91,7 @@ def alerts_show(
             sent.add_row(str(one.transition), one.recipient, one.channel, one.state, str(one.attempts), one.error)
         if save is not None:
             for file in files:
-                _save(ledger.alerts.file(number, file.place), save, f"{number}-{file.place}-{file.name}")
+                save_attached(ledger.alerts.file(number, file.place), save, f"{number}-{file.place}-{file.name}")
     sys.stdout.write(f"#{alert.id} {_title(alert)}: {alert.state}{', ongoing' if alert.ongoing else ''}\n")
     show(trail)
     show(sent)
@@ -110,12 +110,12 @@ def alerts_open(
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Open an enquiry: it is told, answered within the deadline, and closed like any alert. 提出咨询。"""
-    with _desk(plant_file, data) as (plant, _, desk):
+    with alert_desk(plant_file, data) as (plant, _, desk):
         _check_about(plant, point, parameter, member)
         if not subject.strip() or not text.strip():
             raise InputError("an enquiry needs a --subject and a --text")
         about = {"subject": subject.strip(), "text": text, "point": point, "parameter": parameter, "member": member}
-        done = desk.open_case(Kind.ENQUIRY, actor=actor_of(author), files=_attached(attach), **about)
+        done = desk.open_case(Kind.ENQUIRY, actor=actor_of(author), files=read_attached(attach), **about)
     sys.stdout.write(f"{done.id}\n")
     messages.print(f"enquiry {done.id}: open", markup=False)
     return 0
@@ -132,18 +132,18 @@ def alerts_act(
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Acknowledge, assign, reply to, close or reopen an alert. 确认、交办、答复、办结或退回。"""
-    with _desk(plant_file, data) as (plant, ledger, desk):
+    with alert_desk(plant_file, data) as (plant, ledger, desk):
         problem = problem_of(action, _found(ledger, number), plant, comment=comment, assignee=assignee)
         if problem is not None:
             raise InputError(f"--{problem[0]}: {problem[1]}")
         said = {"comment": comment, "assignee": assignee}
-        done = desk.act(number, action, actor=actor_of(author), files=_attached(attach), **said)
+        done = desk.act(number, action, actor=actor_of(author), files=read_attached(attach), **said)
     messages.print(f"alert {number}: {done.state if done else 'gone'}", markup=False)
     return 0
 
 
 @contextmanager
-def _desk(plant_file: Path, data: Path) -> Iterator[tuple[Plant, Ledger, AlertDesk]]:
+def alert_desk(plant_file: Path, data: Path) -> Iterator[tuple[Plant, Ledger, AlertDesk]]:
     """The desk over a ledger: what it owes, the running service sends."""
     plant = load_plant(plant_file, secrets=False)
     with DataFolder(data).ledger() as ledger:
@@ -172,7 +172,8 @@ def _check_about(plant: Plant, point: str, parameter: str, member: str) -> None:
         raise InputError(f"--member: found {member!r}, expected one of {', '.join(plant.member_by_id)}")
 
 
-def _attached(paths: Sequence[Path]) -> list[Attachment]:
+def read_attached(paths: Sequence[Path]) -> list[Attachment]:
+    """Files that go with a step; not too many, none too large."""
     if len(paths) > MAX_FILES:
         raise InputError(f"--attach: found {len(paths)} files, expected at most {MAX_FILES}")
     return [_read(path) for path in paths]
@@ -188,7 +189,8 @@ def _read(path: Path) -> Attachment:
     return Attachment(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)
 
 
-def _save(file: Attachment | None, folder: Path, name: str) -> None:
+def save_attached(file: Attachment | None, folder: Path, name: str) -> None:
+    """Write a file into a folder."""
     if file is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(file.content)

@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from plant_monitor.cli import alerts, data, headroom, keys, mutes, operation, plant, results, statements, users
+from plant_monitor.cli import (
+    alerts,
+    data,
+    headroom,
+    keys,
+    mutes,
+    objections,
+    operation,
+    plant,
+    results,
+    statements,
+    users,
+)
 from plant_monitor.cli import annotations as notes
 from plant_monitor.cli.options import messages
 from plant_monitor.errors import PlantMonitorError, SourceError, StoreUnavailable
@@ -100,6 +112,17 @@ app.add_typer(
         whatif=statements.statements_whatif,
     ),
     name="statements",
+)
+app.add_typer(
+    _group(
+        "Objections of members to statements. 成员对结算单的异议。",
+        list=objections.objections_list,
+        show=objections.objections_show,
+        file=objections.objections_file,
+        act=objections.objections_act,
+        decide=objections.objections_decide,
+    ),
+    name="objections",
 )
 app.add_typer(
     _group("What was said about readings. 标注。", list=notes.annotations_list, withdraw=notes.annotations_withdraw),

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 
 from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
-from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import (
     Action,
     ActionRefused,
@@ -28,6 +27,7 @@ from plant_monitor.alerts.lifecycle import (
     Transition,
     next_state,
 )
+from plant_monitor.alerts.notices import Notices
 from plant_monitor.errors import Refused
 from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
@@ -35,8 +35,6 @@ from plant_monitor.ledger.deliveries import owe
 from plant_monitor.ledger.tables import alert_events, alert_files, alerts
 from plant_monitor.plant import Name
 
-# The change and the alert's trail, itself included -> the messages that follow.
-Notices = Callable[[Change, Trail], Sequence[Notice]]
 Decide = Callable[[tuple[Alert, ...]], Sequence[Change]]
 # An alert that is not closed and its trail -> the step that time makes it take, or None.
 Due = Callable[[Alert, Trail], Transition | None]
@@ -117,12 +115,7 @@ class AlertLog:
         Refused  one of the same name about the same is not closed yet
         """
         with self._database.write() as connection:
-            if (other := _open_id(connection, case)) is not None:
-                raise Refused(f"case #{other} of this name is open: go on there, or choose another name")
-            stored = _store(connection, Change(Transition.OPENED, case, case.opened_ms, actor, comment), notices, files)
-            detail = {"kind": str(case.kind), "subject": case.subject}
-            note(connection, case.opened_ms, actor, "alert.open", str(stored.alert.id), detail)
-        return stored.alert
+            return opened(connection, case, actor=actor, comment=comment, files=files, notices=notices)
 
     def act(
         self,
@@ -142,41 +135,24 @@ class AlertLog:
         ------
         ActionRefused  the alert's state does not take the action, or another alert of its key is open
         """
+        said = {"comment": comment, "assignee": assignee}
         with self._database.write() as connection:
-            row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
-            if row is None:
-                return None
-            before = _alert(row)
-            state = next_state(before.state, action)
-            if before.state is State.CLOSED and (other := _open_id(connection, before)) is not None:
-                raise ActionRefused(before.state, action, f"alert #{other} of the same kind and place is open")
-            alert = replace(before, state=state, assignee=assignee or before.assignee)
-            _store(connection, Change(_DONE[action], alert, now_ms, actor, comment), notices, files)
-            note(connection, now_ms, actor, f"alert.{action}", str(alert_id))
-        return alert
+            return acted(connection, alert_id, action, actor=actor, now_ms=now_ms, files=files, notices=notices, **said)
 
     def get(self, alert_id: int) -> Alert | None:
         """One alert, or None."""
         with self._database.read() as connection:
-            row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
-        return None if row is None else _alert(row)
+            return alert_of(connection, alert_id)
 
     def events(self, alert_id: int) -> tuple[AlertEvent, ...]:
         """The trail of an alert, the oldest step first."""
-        query = select(alert_events).where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.seq)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return tuple(
-            AlertEvent(r.alert_id, r.seq, r.time_ms, Transition(r.transition), r.actor, r.comment, r.snapshot)
-            for r in rows
-        )
+            return events_of(connection, alert_id)
 
     def files(self, alert_id: int) -> tuple[AlertFile, ...]:
         """The files of an alert, in the order in which they came."""
-        columns = [alert_files.c[name] for name in ("seq", "name", "media_type", "sha256", "bytes")]
-        query = select(*columns).where(alert_files.c.alert_id == alert_id).order_by(alert_files.c.id)
         with self._database.read() as connection:
-            return tuple(AlertFile(i, *row) for i, row in enumerate(connection.execute(query), 1))
+            return files_of(connection, alert_id)
 
     def file(self, alert_id: int, place: int) -> Attachment | None:
         """One file of an alert with its content, by its place from 1; None where there is none."""
@@ -255,6 +231,65 @@ class AlertLog:
         with self._database.read() as connection:
             rows = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state)).all()
         return {str(state): 0 for state in State} | {row[0]: row[1] for row in rows}
+
+
+def opened(
+    connection: Connection, case: Alert, *, actor: str, comment: str, files: Sequence[Attachment], notices: Notices
+) -> Alert:
+    """Keep a case, within a transaction (:meth:`AlertLog.open_case`)."""
+    if (other := _open_id(connection, case)) is not None:
+        raise Refused(f"case #{other} of this name is open: go on there, or choose another name")
+    stored = _store(connection, Change(Transition.OPENED, case, case.opened_ms, actor, comment), notices, files)
+    detail = {"kind": str(case.kind), "subject": case.subject}
+    note(connection, case.opened_ms, actor, "alert.open", str(stored.alert.id), detail)
+    return stored.alert
+
+
+def acted(
+    connection: Connection,
+    alert_id: int,
+    action: Action,
+    *,
+    actor: str,
+    now_ms: int,
+    comment: str,
+    assignee: str,
+    files: Sequence[Attachment],
+    notices: Notices,
+) -> Alert | None:
+    """Take a person's step, within a transaction (:meth:`AlertLog.act`)."""
+    before = alert_of(connection, alert_id)
+    if before is None:
+        return None
+    state = next_state(before.state, action)
+    if before.state is State.CLOSED and (other := _open_id(connection, before)) is not None:
+        raise ActionRefused(before.state, action, f"alert #{other} of the same kind and place is open")
+    alert = replace(before, state=state, assignee=assignee or before.assignee)
+    _store(connection, Change(_DONE[action], alert, now_ms, actor, comment), notices, files)
+    note(connection, now_ms, actor, f"alert.{action}", str(alert_id))
+    return alert
+
+
+def alert_of(connection: Connection, alert_id: int) -> Alert | None:
+    """One alert, or None."""
+    row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def events_of(connection: Connection, alert_id: int) -> tuple[AlertEvent, ...]:
+    """The trail of an alert, the oldest step first."""
+    query = select(alert_events).where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.seq)
+    return tuple(
+        AlertEvent(r.alert_id, r.seq, r.time_ms, Transition(r.transition), r.actor, r.comment, r.snapshot)
+        for r in connection.execute(query)
+    )
+
+
+def files_of(connection: Connection, alert_id: int) -> tuple[AlertFile, ...]:
+    """The files of an alert, in the order in which they came."""
+    columns = [alert_files.c[name] for name in ("seq", "name", "media_type", "sha256", "bytes")]
+    query = select(*columns).where(alert_files.c.alert_id == alert_id).order_by(alert_files.c.id)
+    return tuple(AlertFile(i, *row) for i, row in enumerate(connection.execute(query), 1))
 
 
 def _filtered(

@@ -1,32 +1,38 @@
-"""Objections (异议) of members to lines of issued statements, with their trail. Nothing is rewritten.
+"""Objections (异议) of members to lines of issued statements. Nothing is rewritten.
 
-An objection lives like an alert (``alerts.lifecycle``): open → acknowledged → replied → closed, or reopened by
-the member. Closing it decides it. A granted one names the correction it led to: a statement is never edited.
+An objection is a case, an alert of its own kind: its life, deadlines, messages, words and files are the case's. Here
+stands what it objects to, and how it was decided: closing it decides it, and a granted one names the correction it
+led to, since a statement is never edited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
-from plant_monitor.alerts.lifecycle import NEXT, Action, State
+from plant_monitor.alerts.attachments import Attachment
+from plant_monitor.alerts.lifecycle import Action, Alert, Kind, State, Transition, case
+from plant_monitor.alerts.notices import Notices
 from plant_monitor.errors import Refused
+from plant_monitor.ledger.alerts import AlertFile, acted, alert_of, events_of, files_of, opened
 from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
-from plant_monitor.ledger.tables import objection_events, objections, statements
+from plant_monitor.ledger.tables import objection_decisions, objections, statements
 
 GRANTED, REJECTED = "granted", "rejected"
+_LONGEST_ITEM = 96  # of a case's title
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectionEvent:
-    """A step: who did what, when, in which words. ``decision`` and ``correction`` only where it was closed."""
+    """A step of the case. ``decision`` and ``correction`` only where it was closed."""
 
     seq: int
     time_ms: int
+    transition: Transition
     state: str  # after the step
     actor: str
     comment: str
@@ -36,20 +42,21 @@ class ObjectionEvent:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """What a member objects to, and how far it has come."""
+    """What a member objects to, and how far its case has come."""
 
     id: int
     statement: str  # number
     member: str
     item: str  # the line; TOTAL: the whole
     reason: str
-    attachments: tuple[Mapping[str, str], ...]  # name, media_type, sha256, content (base64)
+    alert: Alert
+    files: tuple[AlertFile, ...]
     events: tuple[ObjectionEvent, ...]
 
     @property
     def state(self) -> State:
-        """As the last step left it."""
-        return State(self.events[-1].state)
+        """That of its case."""
+        return self.alert.state
 
 
 class ObjectionBook:
@@ -65,17 +72,23 @@ class ObjectionBook:
         member: str,
         item: str,
         reason: str,
-        attachments: Sequence[Mapping[str, str]],
+        files: Sequence[Attachment] = (),
         now_ms: int,
         actor: str,
+        notices: Notices = lambda _change, _trail: (),
     ) -> Objection:
-        """Keep an objection. Whether statement, member and line fit is for the caller to check."""
-        values = {"statement": statement, "member": member, "item": item, "reason": reason}
+        """Open the case of an objection. Whether statement, member and line fit is for the caller to check.
+
+        Raises
+        ------
+        Refused  the member's objection to that line is not closed yet
+        """
+        subject = f"{statement} {item[:_LONGEST_ITEM]} {member}"
+        about = case(Kind.OBJECTION, subject=subject, text=reason, now_ms=now_ms, member=member, series=("", ""))
         with self._database.write() as connection:
-            row = connection.execute(
-                insert(objections).values(**values, attachments=[dict(a) for a in attachments]).returning(objections)
-            ).one()
-            _step(connection, row.id, now_ms, State.OPEN, actor, reason)
+            alert = opened(connection, about, actor=actor, comment=reason, files=files, notices=notices)
+            values = {"alert_id": alert.id, "statement": statement, "member": member, "item": item, "reason": reason}
+            row = connection.execute(insert(objections).values(**values).returning(objections)).one()
             note(connection, now_ms, actor, "objection.add", str(row.id), {**values, "reason": reason[:200]})
             return _objection(connection, row)
 
@@ -89,25 +102,38 @@ class ObjectionBook:
         actor: str,
         decision: str = "",
         correction: str = "",
+        assignee: str = "",
+        files: Sequence[Attachment] = (),
+        notices: Notices = lambda _change, _trail: (),
     ) -> Objection:
-        """Take a step.
+        """Take a step of its case; closing decides.
 
         Raises
         ------
-        Refused  its state does not take the action; it would be closed without a decision; or it would be granted
-                 without a correction that follows its statement
+        ActionRefused  the state of its case does not take the action
+        Refused        it would be closed without a decision, or granted without a correction that follows its
+                       statement
         """
         with self._database.write() as connection:
             found = connection.execute(select(objections).where(objections.c.id == objection_id)).one_or_none()
             if found is None:
                 raise Refused(f"there is no objection {objection_id}")
-            known = _objection(connection, found)
-            after = NEXT.get((known.state, action))
-            if after is None:
-                raise Refused(f"an objection that is {known.state} does not take the action {action!s}")
+            acted(
+                connection,
+                found.alert_id,
+                action,
+                actor=actor,
+                now_ms=now_ms,
+                comment=comment,
+                assignee=assignee,
+                files=files,
+                notices=notices,
+            )
             if action is Action.CLOSE:
-                _check_decision(connection, known, decision, correction)
-            _step(connection, objection_id, now_ms, after, actor, comment, decision, correction)
+                _check_decision(connection, found, decision, correction)
+                seq = events_of(connection, found.alert_id)[-1].seq
+                decided = {"objection_id": objection_id, "seq": seq, "decision": decision, "correction": correction}
+                connection.execute(insert(objection_decisions).values(**decided))
             detail = {"decision": decision, "correction": correction}
             note(connection, now_ms, actor, f"objection.{action!s}", str(objection_id), detail)
             return _objection(connection, found)
@@ -138,7 +164,7 @@ class ObjectionBook:
             return tuple(_objection(connection, row) for row in connection.execute(query).all())
 
 
-def _check_decision(connection: Connection, known: Objection, decision: str, correction: str) -> None:
+def _check_decision(connection: Connection, known: Row[Any], decision: str, correction: str) -> None:
     if decision not in (GRANTED, REJECTED):
         raise Refused(f"closing an objection decides it: found {decision!r}, expected {GRANTED} or {REJECTED}")
     if decision == REJECTED:
@@ -160,32 +186,18 @@ def _check_decision(connection: Connection, known: Objection, decision: str, cor
         raise Refused(f"a granted objection leads to a correction: found {correction!r}, expected {expected}")
 
 
-def _step(
-    connection: Connection,
-    objection_id: int,
-    now_ms: int,
-    state: State,
-    actor: str,
-    comment: str,
-    decision: str = "",
-    correction: str = "",
-) -> None:
-    last = select(func.count()).where(objection_events.c.objection_id == objection_id)
-    row = {
-        "objection_id": objection_id,
-        "seq": connection.execute(last).scalar_one() + 1,
-        "time_ms": now_ms,
-        "state": str(state),
-        "actor": actor,
-        "comment": comment,
-        "decision": decision,
-        "correction": correction,
-    }
-    connection.execute(insert(objection_events).values(**row))
-
-
 def _objection(connection: Connection, row: Row[Any]) -> Objection:
-    columns = [objection_events.c[f.name] for f in fields(ObjectionEvent)]
-    query = select(*columns).where(objection_events.c.objection_id == row.id).order_by(objection_events.c.seq)
-    events = tuple(ObjectionEvent(*event) for event in connection.execute(query).all())
-    return Objection(row.id, row.statement, row.member, row.item, row.reason, tuple(row.attachments), events)
+    query = select(objection_decisions).where(objection_decisions.c.objection_id == row.id)
+    decided = {d.seq: (d.decision, d.correction) for d in connection.execute(query)}
+    events = tuple(
+        ObjectionEvent(
+            e.seq, e.time_ms, e.transition, e.snapshot["state"], e.actor, e.comment, *decided.get(e.seq, ("", ""))
+        )
+        for e in events_of(connection, row.alert_id)
+    )
+    alert = alert_of(connection, row.alert_id)
+    if alert is None:
+        raise LookupError(f"objection {row.id} has no case")  # a foreign key that the database keeps
+    return Objection(
+        row.id, row.statement, row.member, row.item, row.reason, alert, files_of(connection, row.alert_id), events
+    )

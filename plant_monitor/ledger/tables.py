@@ -1,7 +1,7 @@
 """The tables of the ledger. ``migrations/`` brings a database to this shape; a test compares the two.
 
 Times are ms since 1970 UTC, money is integer fen, documents are JSON. ``alert_events``, ``alert_files``, ``mutes``,
-``audit``, ``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_events`` are
+``audit``, ``lab_results``, ``annotations``, ``verdict_changes``, ``objections`` and ``objection_decisions`` are
 append-only: triggers in the database refuse to change or delete a row. So they do for ``statements``, but that a draft
 becomes issued or superseded, once.
 """
@@ -175,29 +175,26 @@ Index(
     postgresql_where=text("predecessor <> ''"),
 )
 
+# An objection is a case (an alert of its kind): the life, the words and the files are there.
 objections = Table(
     "objections",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("alert_id", Integer, ForeignKey("alerts.id"), nullable=False, unique=True),
     Column("statement", String(64), nullable=False),
     Column("member", String(128), nullable=False),
     Column("item", String(256), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("attachments", JSON, nullable=False),  # name, media_type, sha256, content in base64
     Index("objections_member", "member", "statement"),
     sqlite_autoincrement=True,
 )
 
-objection_events = Table(
-    "objection_events",
+objection_decisions = Table(
+    "objection_decisions",
     metadata,
     Column("objection_id", Integer, ForeignKey("objections.id"), primary_key=True),
-    Column("seq", Integer, primary_key=True, autoincrement=False),  # 1, 2, … within the objection
-    Column("time_ms", BigInteger, nullable=False),
-    Column("state", String(16), nullable=False),  # after the step
-    Column("actor", String(128), nullable=False),
-    Column("comment", Text, nullable=False),
-    Column("decision", String(16), nullable=False),  # granted | rejected | empty
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # the step of the case that closed it
+    Column("decision", String(16), nullable=False),  # granted | rejected
     Column("correction", String(64), nullable=False),  # the correction that a granted one led to
 )
 

@@ -15,6 +15,7 @@ import numpy as np
 from fastapi.testclient import TestClient
 
 from plant_monitor import monitor
+from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Notice
 from plant_monitor.alerts.lifecycle import Span, assess
@@ -242,9 +243,9 @@ def fill_ledger(ledger: Ledger, plant: Plant, evaluation: Evaluation) -> None:
 
 def object_to_something(ledger: Ledger) -> None:
     """Beta's objection, with an attachment."""
-    file = {"name": "beta.txt", "media_type": "text/plain", "sha256": "0" * 64, "content": "YmV0YQ=="}
+    file = Attachment("beta.txt", "text/plain", b"beta")
     about = {"statement": "2026-10-02", "member": "beta", "item": "beta-lab", "reason": "beta asks why"}
-    ledger.objections.add(**about, attachments=[file], now_ms=NOW, actor="member:m-beta")
+    ledger.objections.add(**about, files=[file], now_ms=NOW, actor="member:m-beta")
 
 
 def happened(world: World) -> None:

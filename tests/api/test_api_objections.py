@@ -10,8 +10,6 @@ import pytest
 from api.api_world import World, make_world
 from api.test_api_settlement import BODY, NOVEMBER, Store, posted
 
-from plant_monitor.ledger import Ledger
-
 
 @pytest.fixture
 def store() -> Store:
@@ -66,6 +64,10 @@ def test_from_objection_to_correction(world: World, store: Store) -> None:
     assert [(e["state"], e["actor"]) for e in trail] == [
         ("open", "member"), ("acknowledged", "operator"), ("replied", "operator"), ("closed", "operator"),
     ]  # fmt: skip
+    assert [e["transition"] for e in trail] == ["opened", "acknowledged", "replied", "closed"]
+    case = world.get("operator", f"/alerts/{mine['alert']}").json()
+    assert (case["kind"], case["state"], case["member"]) == ("objection", "closed", "alpha")
+    assert [e["comment"] for e in case["events"]] == [e["comment"] for e in trail]  # one trail, read from either side
     assert world.get("alpha", f"/statements/{number}").json()["lines"]  # as it was issued
     assert [o["id"] for o in world.items("alpha", "/objections")] == [mine["id"]]
     assert len(world.items("operator", "/objections")) == 2
@@ -116,16 +118,35 @@ def test_an_explanation_tells_a_member_its_own_alone(world: World) -> None:
     assert "beta" not in str(told) and len(told["zh"]) == len(told["en"])
 
 
-def test_the_database_keeps_objections_as_they_were(tmp_path: Path) -> None:
-    import sqlalchemy as sa
+def test_its_case_is_nobody_elses_and_is_decided_as_an_objection(world: World) -> None:
+    path = f"/statements/{issued(world)}/objections"
+    mine = posted(world, path, OBJECTION, who="alpha")
+    case = f"/alerts/{mine['alert']}"
+    assert [world.get(who, case).status_code for who in ("alpha", "beta", "officer", "operator")] == [
+        200,
+        404,
+        404,
+        200,
+    ]
+    for action in ("close", "reopen"):
+        error = posted(world, f"{case}/{action}", {"comment": "so be it"}, status=422)["error"]
+        assert error["message"] == "an objection is decided, and reopened by its member, as an objection"
+    posted(world, f"{case}/acknowledge", {"comment": "we look"})
+    posted(world, f"{case}/reply", {"comment": "the register came late"})  # the same step as at /objections
+    assert world.get("alpha", f"/objections/{mine['id']}").json()["state"] == "replied"
+    again = posted(world, path, OBJECTION, who="alpha", status=409)["error"]["message"]
+    assert "is open" in again  # one at a time about one line
+    posted(world, path, {**OBJECTION, "item": "TOTAL"}, who="alpha")
 
-    url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    ledger = Ledger(url)
-    about = {"statement": "2026-10-01", "member": "a", "item": "x", "reason": "y"}
-    ledger.objections.add(**about, attachments=[], now_ms=1, actor="me")
-    engine = sa.create_engine(url)
-    for change in ("UPDATE objections SET reason = ''", "DELETE FROM objection_events"):
-        with pytest.raises(sa.exc.IntegrityError, match="append-only"), engine.begin() as connection:
-            connection.execute(sa.text(change))
-    engine.dispose()
-    ledger.close()
+
+def test_an_objection_is_handed_to_somebody_and_steps_take_files(world: World) -> None:
+    path = f"/objections/{posted(world, f'/statements/{issued(world)}/objections', OBJECTION, who='alpha')['id']}"
+    error = posted(world, f"{path}/assign", {"comment": "please", "assignee": "ghost"}, status=422)["error"]
+    assert error["where"] == "body.assignee"
+    handed = posted(world, f"{path}/assign", {"comment": "please", "assignee": "operator"})
+    assert (handed["state"], handed["assignee"], handed["deadlines"]) == ("assigned", "operator", None)
+    proof = {"name": "register.csv", "content": base64.b64encode(b"1,2").decode()}
+    answered = posted(world, f"{path}/reply", {"comment": "see the file", "attachments": [proof]})
+    assert [(f["place"], f["name"]) for f in answered["attachments"]] == [(1, "dial 表.jpg"), (2, "register.csv")]
+    assert world.get("alpha", f"{path}/attachments/2").content == b"1,2"
+    assert world.get("beta", f"{path}/attachments/2").status_code == 404

@@ -153,8 +153,11 @@ def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.Capture
     again = plant.bill("again")
     plant.statements("correct", "2026-10-02", "--cause", "异议 1：换表读数迟到 objection 1: registers of the exchange")
     after = plant.shown("2026-10-03")
-    granted = {"comment": "corrected", "decision": "granted", "correction": "2026-10-03"}
-    assert plant.ask("operator", f"{path}/close", granted)["decision"] == "granted"
+    granted = ("1", "granted", "--comment", "corrected", "--correction", "2026-10-03")
+    plant.run("objections", "decide", plant.folder / "plant.yaml", *granted)
+    capsys.readouterr()
+    plant.run("objections", "list", plant.folder / "plant.yaml", "--member", "tianma")
+    assert re.search(r"2026-10-01[ │]+tianma[ │]+TOTAL[ │]+closed[ │]+granted[ │]+2026-10-03", capsys.readouterr().out)
 
     # What was issued is as it was; statement and correction sum to what the store says now, to the fen.
     assert plant.shown("2026-10-01") and totals(before) == totals(bill)
