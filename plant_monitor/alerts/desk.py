@@ -16,7 +16,7 @@ import structlog
 
 from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail, due, policy_for
-from plant_monitor.alerts.envelope import Envelope, Message, Notice, NotSent, Sender
+from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
 from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess, case
 from plant_monitor.alerts.mutes import Mute, held_back
 from plant_monitor.alerts.notices import Notices, calendar_of, notices
