@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from servers import require_server
+from statements.office import all_sheets
 
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.annotations import AnnotatedSource
@@ -120,6 +121,35 @@ def text_of(pdf: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def row_of(sheet: list[list[str]], label: str) -> list[str]:
+    return next(row for row in sheet if row and row[0].startswith(label))
+
+
+def check_workbook(folder: Path, document: dict[str, Any]) -> None:
+    """Every sum that LibreOffice computes anew from the workbook is the document's, to the fen and to the litre."""
+    (folder / "office").mkdir()
+    sheets = all_sheets((folder / "statement.xlsx").read_bytes(), folder / "office")
+    correction = document["kind"] == "correction"
+    totals = row_of(sheets["Summary"], "合计 total")
+    if correction:
+        wanted = [document[side]["total_yuan"] for side in ("before", "after")] + [document["total_yuan"]]
+        assert [Decimal(x) for x in totals[1:4]] == [Decimal(x) for x in wanted]
+    else:
+        wanted = [m["total_yuan"] for m in document["members"]] + [document["total_yuan"]]
+        assert [Decimal(x) for x in totals[2 : 2 + len(wanted)]] == [Decimal(x) for x in wanted]
+    for member in document["members"]:
+        total = row_of(sheets[member["member"]], "更正合计" if correction else "应付合计")
+        assert Decimal([x for x in total if x][-1]) == Decimal(member["total_yuan"])
+    if not correction:
+        days = document["reconciliation"]["days"]
+        sums = sheets["Reconciliation"][-1]  # 合计 total, below the days
+        wanted = [str(sum(Decimal(d["members_m3"][m["member"]]) for d in days)) for m in document["members"]]
+        assert [Decimal(x) for x in sums[1 : 1 + len(wanted)]] == [
+            Decimal(m["measured_m3"]) for m in document["members"]
+        ]
+        assert [Decimal(x) for x in wanted] == [Decimal(m["measured_m3"]) for m in document["members"]]
+
+
 def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plant = Plant(tmp_path)
     plant.run("import", plant.folder / "plant.yaml", plant.folder / "history.csv")
@@ -172,6 +202,8 @@ def test_from_readings_to_a_corrected_pdf(tmp_path: Path, capsys: pytest.Capture
 
     told = json.loads((after / "statement.json").read_text(encoding="utf-8"))
     own = next(m for m in told["members"] if m["member"] == "tianma")
+    check_workbook(before, json.loads((before / "statement.json").read_text(encoding="utf-8")))
+    check_workbook(after, told)
     text = text_of(after / "statement-tianma.pdf")
     figures = (own["total_yuan"], own["before"]["total_yuan"], own["after"]["total_yuan"], own["total_capitals"])
     for figure in ("2026-10-03", "2026-10-01", "异议 1", "编制 Prepared by", *figures):
