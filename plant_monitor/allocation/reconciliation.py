@@ -6,7 +6,7 @@ Nothing here is billed. It says on which day, and by whose meters, inlet and out
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from plant_monitor import units
-from plant_monitor.allocation.exact import half_up, integral
+from plant_monitor.allocation.exact import half_up
 from plant_monitor.allocation.loads import ENOUGH_VALID
 from plant_monitor.allocation.registers import overlapping_steps
 from plant_monitor.allocation.volumes import ESTIMATE, FLOW_METHOD, Volume
@@ -140,16 +140,17 @@ def _daily(
 
     whole = float(known_ms.sum()) / float(edges[-1] - edges[0]) if volume.method == FLOW_METHOD else 1.0
     volumes = by_day(np.where(counts, rise, flowed / (whole or 1.0)))
+    daily = DailyVolume(point.id, volume.member, _adding_up(volumes, total), nothing, nothing)
+    if totaliser is None or point.find(FLOW) is None or not counts.any():
+        return daily
     known = by_day(known_ms * counts)
     enough = known >= float(ENOUGH_VALID) * np.diff(day_edges)
     flow = by_day(flowed * counts) * by_day(np.diff(edges) * counts) / np.maximum(known, 1.0)
-    return DailyVolume(
-        point.id,
-        volume.member,
-        _adding_up(volumes, total),
-        _compared(by_day(rise * counts), enough),
-        _compared(flow, enough),
-        Fraction(totaliser.resolution) * units.ratio(totaliser.unit, "m3") * 1000 if totaliser else Fraction(0),
+    return replace(
+        daily,
+        register=_compared(by_day(rise * counts), enough),
+        flow=_compared(flow, enough),
+        resolution=Fraction(totaliser.resolution) * units.ratio(totaliser.unit, "m3") * 1000,
     )
 
 
@@ -172,7 +173,8 @@ def _registers(steps: Steps, edges: IntArray) -> tuple[FloatArray, BoolArray]:
 
 def _adding_up(volumes_m3: FloatArray, total: int | None = None) -> tuple[int, ...]:
     """Litres by day that sum to the total: what has run by each midnight is rounded, not each day."""
-    ends = [half_up(Fraction(integral(v)) * 1000) for v in np.cumsum(volumes_m3).tolist()]
+    # As everywhere: an integral is rounded to 1e-6 m³ first, so that noise decides nothing.
+    ends = np.floor(np.rint(np.cumsum(volumes_m3) * 1e6) / 1e3 + 0.5).astype(np.int64).tolist()
     return tuple(b - a for a, b in pairwise([0, *ends[:-1], ends[-1] if total is None else total]))
 
 
