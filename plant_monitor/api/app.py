@@ -40,6 +40,19 @@ DESCRIPTION = (
     "answers 404, as if it did not exist. null is unknown, never 0. Times are RFC 3339 with the plant's offset."
 )
 
+TAGS = {
+    "plant": "厂、监测点、限值,以及成员的用水量。The plant, its points and limits, and what members used.",
+    "members": "成员自己的比较与设想。A member's comparisons, and what would be if.",
+    "readings": "读数:原始、逐分、逐时、逐日,最近一次。Readings as they came or put together, the last of each series.",
+    "compliance": "均值与判定、超标、余量、预警。Means and verdicts, exceedances, headroom, warnings.",
+    "annotations": "对读数的标注:校准、剔除、手工值、换表。What is said about readings; they stay as they came.",
+    "laboratory": "化验结果,与在线数据分开。Laboratory results, beside the online data and never in them.",
+    "alerts": "告警与事项、处理、静默、月度分析。Alerts and cases, what is done about them, mutes, a month of them.",
+    "statements": "结算单、更正、异议。Bills, their corrections, objections.",
+    "live": "实时事件流。What happens, as it happens.",
+    "service": "服务本身。The service itself, and who asks.",
+}
+
 # Every route may answer with these, all in the one shape.
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": errors.ErrorBody, "description": text}
@@ -62,6 +75,7 @@ def create_app(services: ApiServices) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         openapi_url=f"{PREFIX}/openapi.json",
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         docs_url=None,  # FastAPI's own page loads its scripts from the internet
         redoc_url=None,
     )
@@ -101,7 +115,13 @@ def _describe_keys(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
             schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
             schemes["key"] = {"type": "http", "scheme": "bearer", "description": "plant-monitor keys add …"}
             for path, operations in schema["paths"].items():

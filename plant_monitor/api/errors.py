@@ -101,6 +101,8 @@ async def _validation_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # what FastAPI says of a body that is no text at all
+        return error_response(422, "invalid", "the body cannot be read, expected JSON in UTF-8", "body")
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     message = HTTPStatus(error.status_code).phrase.lower()
     return error_response(error.status_code, code, f"{request.method} {request.url.path}: {message}", "", error.headers)
