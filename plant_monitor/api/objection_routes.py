@@ -46,6 +46,7 @@ class StepBody(BaseModel):
     assignee: str = Field("", max_length=128, description="with `assign`: a person, the company, or `operator`")
     decision: Literal["", "granted", "rejected"] = Field("", description="with `close`")
     correction: str = Field("", max_length=64, description="with `granted`: the correction it led to")
+    annotation: int | None = Field(None, ge=1, le=2**63 - 1, description="or the annotation")
     attachments: list[AttachmentBody] = Files
 
 
@@ -136,7 +137,7 @@ def objection_routes(services: ApiServices) -> APIRouter:
         said: dict[str, Any] = {"comment": body.comment, "assignee": body.assignee}
         if step is Action.ASSIGN and (problem := problem_of(step, before.alert, plant, **said)) is not None:
             raise invalid(problem[1], f"body.{problem[0]}")
-        decided: dict[str, Any] = {"decision": body.decision, "correction": body.correction}
+        decided: dict[str, Any] = body.model_dump(include={"decision", "correction", "annotation"})
         who: dict[str, Any] = {"actor": viewer.actor, "now_ms": services.clock.now_ms()}
         files = decoded(body.attachments)
         stored = services.desk.telling(
@@ -160,6 +161,7 @@ def _objection(stored: StoredObjection, viewer: Viewer, plant: Plant) -> dict[st
         "deadlines": deadlines_view(stored.alert, stored.events, plant),
         "decision": stored.events[-1].decision or None,
         "correction": stored.events[-1].correction or None,
+        "annotation": stored.events[-1].annotation,
         "attachments": [{n: getattr(f, n) for n in AlertFileView.model_fields} for f in stored.files],
         "events": [
             {
@@ -170,6 +172,7 @@ def _objection(stored: StoredObjection, viewer: Viewer, plant: Plant) -> dict[st
                 "comment": e.comment,
                 "decision": e.decision or None,
                 "correction": e.correction or None,
+                "annotation": e.annotation,
             }
             for e in stored.events
         ],

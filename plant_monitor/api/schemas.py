@@ -490,6 +490,7 @@ class ObjectionEventView(BaseModel):
     comment: str
     decision: str | None
     correction: str | None
+    annotation: int | None
 
 
 class ObjectionView(BaseModel):
@@ -506,6 +507,7 @@ class ObjectionView(BaseModel):
     deadlines: DeadlinesView | None
     decision: str | None = Field(description="once closed: granted or rejected")
     correction: str | None = Field(description="of a granted one: the correction it led to")
+    annotation: int | None = Field(description="or the annotation")
     attachments: list[AlertFileView]
     events: list[ObjectionEventView]
 

@@ -232,6 +232,8 @@ class StoredObjectionEvent(Protocol):
     def decision(self) -> str: ...
     @property
     def correction(self) -> str: ...
+    @property
+    def annotation(self) -> int | None: ...
 
 
 class StoredObjection(Protocol):
@@ -291,6 +293,7 @@ class Objections(Protocol):
         actor: str,
         decision: str = "",
         correction: str = "",
+        annotation: int | None = None,
         assignee: str = "",
         files: Sequence[Attachment] = (),
         notices: Notices,

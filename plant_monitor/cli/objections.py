@@ -19,7 +19,7 @@ from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
-from plant_monitor.ledger.objections import Objection
+from plant_monitor.ledger.objections import Objection, ObjectionEvent
 from plant_monitor.plant import Plant
 from plant_monitor.service import DataFolder
 from plant_monitor.settlement import check_objection
@@ -53,7 +53,7 @@ def objections_list(
 ) -> int:
     """Objections, the newest first. 异议列表。"""
     plant = load_plant(plant_file, secrets=False)
-    table = Table("id", "statement", "member", "item", "state", "answer by", "decision", "correction")
+    table = Table("id", "statement", "member", "item", "state", "answer by", "decision", "led to")
     with DataFolder(data).ledger() as ledger:
         before = None
         while page := ledger.objections.find(statement=statement, member=member, before_id=before):
@@ -62,7 +62,7 @@ def objections_list(
                 last = one.events[-1]
                 due = _answer_by(one, plant)
                 about = one.statement, one.member, one.item, str(one.state)
-                table.add_row(str(one.id), *about, due, last.decision, last.correction)
+                table.add_row(str(one.id), *about, due, last.decision, _led_to(last))
     show(table)
     return 0
 
@@ -81,7 +81,7 @@ def objections_show(
         for event in one.events:
             names = ", ".join(f"{f.place}: {f.name} ({f.bytes} bytes)" for f in one.files if f.seq == event.seq)
             time = rfc3339(event.time_ms // 1000 * 1000, plant.zone)
-            decided = " ".join(x for x in (event.decision, event.correction) if x)
+            decided = " ".join(x for x in (event.decision, _led_to(event)) if x)
             trail.add_row(time, event.transition, event.actor or "the monitor", event.comment, names, decided)
         if save is not None:
             for file in one.files:
@@ -151,13 +151,15 @@ def objections_decide(
     correction: Annotated[
         str, typer.Option(metavar="NUMBER", help="granted: the correction it led to; a statement is never edited.")
     ] = "",
+    annotation: Annotated[int | None, typer.Option(metavar="ID", min=1, help="granted: or the annotation.")] = None,
     author: Author = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
     """Decide an objection, which closes it. 裁定异议。"""
     with alert_desk(plant_file, data) as (_, ledger, desk):
         _found(ledger, number)
-        said: dict[str, Any] = {"comment": comment, "decision": str(decision), "correction": correction}
+        said: dict[str, Any] = {"comment": comment, "decision": str(decision)}
+        said |= {"correction": correction, "annotation": annotation}
         act = ledger.objections.act
         desk.telling(lambda notices: act(number, Action.CLOSE, **said, **_who(author), notices=notices))
     messages.print(f"objection {number}: {decision}", markup=False)
@@ -173,6 +175,11 @@ def _found(ledger: Ledger, number: int) -> Objection:
     if one is None:
         raise InputError(f"there is no objection {number}; `objections list` shows what there is")
     return one
+
+
+def _led_to(event: ObjectionEvent) -> str:
+    """The correction, or the annotation, that a granted objection led to."""
+    return event.correction or ("" if event.annotation is None else f"annotation {event.annotation}")
 
 
 def _answer_by(one: Objection, plant: Plant) -> str:

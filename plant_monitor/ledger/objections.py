@@ -1,8 +1,8 @@
 """Objections (异议) of members to lines of issued statements. Nothing is rewritten.
 
 An objection is a case, an alert of its own kind: its life, deadlines, messages, words and files are the case's. Here
-stands what it objects to, and how it was decided: closing it decides it, and a granted one names the correction it
-led to, since a statement is never edited.
+stands what it objects to, and how it was decided: closing it decides it, and a granted one names the correction or the
+annotation it led to, since a statement is never edited.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plant_monitor.errors import Refused
 from plant_monitor.ledger.alerts import AlertFile, acted, alert_of, events_of, files_of, opened
 from plant_monitor.ledger.audit import note
 from plant_monitor.ledger.database import Database
-from plant_monitor.ledger.tables import objection_decisions, objections, statements
+from plant_monitor.ledger.tables import annotation_rows, objection_decisions, objections, statements
 
 GRANTED, REJECTED = "granted", "rejected"
 _LONGEST_ITEM = 96  # of a case's title
@@ -28,7 +28,7 @@ _LONGEST_ITEM = 96  # of a case's title
 
 @dataclass(frozen=True, slots=True)
 class ObjectionEvent:
-    """A step of the case. ``decision`` and ``correction`` only where it was closed."""
+    """A step of the case. ``decision`` and what it led to only where it was closed."""
 
     seq: int
     time_ms: int
@@ -38,6 +38,7 @@ class ObjectionEvent:
     comment: str
     decision: str  # granted | rejected | empty
     correction: str  # number of the correction that a granted one led to
+    annotation: int | None  # or of the annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class ObjectionBook:
         actor: str,
         decision: str = "",
         correction: str = "",
+        annotation: int | None = None,
         assignee: str = "",
         files: Sequence[Attachment] = (),
         notices: Notices = lambda _change, _trail: (),
@@ -112,7 +114,7 @@ class ObjectionBook:
         ------
         ActionRefused  the state of its case does not take the action
         Refused        it would be closed without a decision, or granted without a correction that follows its
-                       statement
+                       statement or an annotation that stands
         """
         with self._database.write() as connection:
             found = connection.execute(select(objections).where(objections.c.id == objection_id)).one_or_none()
@@ -130,11 +132,12 @@ class ObjectionBook:
                 notices=notices,
             )
             if action is Action.CLOSE:
-                _check_decision(connection, found, decision, correction)
+                _check_decision(connection, found, decision, correction, annotation)
                 seq = events_of(connection, found.alert_id)[-1].seq
-                decided = {"objection_id": objection_id, "seq": seq, "decision": decision, "correction": correction}
+                led_to = {"correction": correction, "annotation": annotation}
+                decided = {"objection_id": objection_id, "seq": seq, "decision": decision, **led_to}
                 connection.execute(insert(objection_decisions).values(**decided))
-            detail = {"decision": decision, "correction": correction}
+            detail = {"decision": decision, "correction": correction, "annotation": annotation}
             note(connection, now_ms, actor, f"objection.{action!s}", str(objection_id), detail)
             return _objection(connection, found)
 
@@ -164,13 +167,22 @@ class ObjectionBook:
             return tuple(_objection(connection, row) for row in connection.execute(query).all())
 
 
-def _check_decision(connection: Connection, known: Row[Any], decision: str, correction: str) -> None:
+def _check_decision(
+    connection: Connection, known: Row[Any], decision: str, correction: str, annotation: int | None
+) -> None:
     if decision not in (GRANTED, REJECTED):
         raise Refused(f"closing an objection decides it: found {decision!r}, expected {GRANTED} or {REJECTED}")
     if decision == REJECTED:
-        if correction:
-            raise Refused("a rejected objection leads to no correction")
+        if correction or annotation is not None:
+            raise Refused("a rejected objection leads to no correction and no annotation")
         return
+    if annotation is not None:
+        _check_annotation(connection, annotation)
+    if correction or annotation is None:
+        _check_correction(connection, known, correction)
+
+
+def _check_correction(connection: Connection, known: Row[Any], correction: str) -> None:
     of = {n: connection.execute(select(statements).where(statements.c.number == n)).one_or_none()
           for n in (known.statement, correction)}  # fmt: skip
     objected, follows = of[known.statement], of[correction]
@@ -182,16 +194,28 @@ def _check_decision(connection: Connection, known: Row[Any], decision: str, corr
         and follows.id > objected.id
     )
     if not fits:
-        expected = f"the number of a correction issued after {known.statement}"
+        expected = f"the number of a correction issued after {known.statement}, or an annotation"
         raise Refused(f"a granted objection leads to a correction: found {correction!r}, expected {expected}")
+
+
+def _check_annotation(connection: Connection, annotation: int) -> None:
+    withdrawal = annotation_rows.alias()
+    of = select(annotation_rows.c.withdraws, withdrawal.c.id.label("taken_back")).where(
+        annotation_rows.c.id == annotation
+    )
+    row = connection.execute(
+        of.outerjoin_from(annotation_rows, withdrawal, withdrawal.c.withdraws == annotation_rows.c.id)
+    ).one_or_none()
+    if row is None or row.withdraws is not None or row.taken_back is not None:
+        raise Refused(f"found annotation {annotation}, expected one that stands; `annotations list` shows them")
 
 
 def _objection(connection: Connection, row: Row[Any]) -> Objection:
     query = select(objection_decisions).where(objection_decisions.c.objection_id == row.id)
-    decided = {d.seq: (d.decision, d.correction) for d in connection.execute(query)}
+    decided = {d.seq: (d.decision, d.correction, d.annotation) for d in connection.execute(query)}
     events = tuple(
         ObjectionEvent(
-            e.seq, e.time_ms, e.transition, e.snapshot["state"], e.actor, e.comment, *decided.get(e.seq, ("", ""))
+            e.seq, e.time_ms, e.transition, e.snapshot["state"], e.actor, e.comment, *decided.get(e.seq, ("", "", None))
         )
         for e in events_of(connection, row.alert_id)
     )

@@ -196,6 +196,7 @@ objection_decisions = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),  # the step of the case that closed it
     Column("decision", String(16), nullable=False),  # granted | rejected
     Column("correction", String(64), nullable=False),  # the correction that a granted one led to
+    Column("annotation", Integer),  # or the annotation
 )
 
 lab_results = Table(

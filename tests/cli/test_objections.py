@@ -99,6 +99,7 @@ def test_what_does_not_fit_its_state(ask: Callable[..., int], capsys: pytest.Cap
         (("act", "1", "assign", "--comment", "x", "--assignee", "ghost"), "--assignee: expected one of: operator, m"),
         (("act", "1", "reopen", "--comment", "x"), "is open does not take the action reopen"),
         (("decide", "1", "granted", "--comment", "x", "--correction", "2026-09-01"), "leads to a correction"),
+        (("decide", "1", "granted", "--comment", "x", "--annotation", "7"), "found annotation 7"),
     ):
         assert ask(*command) == 1
         assert words in capsys.readouterr().err

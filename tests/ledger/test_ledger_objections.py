@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.lifecycle import NEXT, Action, ActionRefused, Kind, State
+from plant_monitor.annotations import Annotation
+from plant_monitor.annotations import Kind as AnnotationKind
 from plant_monitor.errors import Refused
 from plant_monitor.ledger import Ledger
 from plant_monitor.ledger.database import alembic_config
@@ -52,6 +55,23 @@ def test_what_is_refused_leaves_no_trace(ledger: Ledger) -> None:
     one = ledger.objections.get(number)
     assert one is not None and one.state is State.OPEN and len(one.events) == 1
     assert {e.action for e in ledger.audit.list()} == {"alert.open", "objection.add"}
+
+
+def test_a_granted_one_leads_to_a_correction_or_an_annotation(ledger: Ledger) -> None:
+    note = Annotation(AnnotationKind.EXCLUSION, "a-outfall", "cod_cr", 0, 1, "the analyser was wrong")
+    standing = ledger.annotations.add(note, now_ms=1, actor="op")
+    gone = ledger.annotations.add(replace(note, end_ms=2), now_ms=1, actor="op")
+    ledger.annotations.withdraw(gone.id, "no", now_ms=2, actor="op")
+    number, said = add(ledger), {"comment": "so it is", "now_ms": 3, "actor": "op", "decision": "granted"}
+    for wrong in (gone.id, gone.id + 1, 99):  # withdrawn, the withdrawal itself, none
+        with pytest.raises(Refused, match="expected one that stands"):
+            ledger.objections.act(number, Action.CLOSE, **said, annotation=wrong)
+    with pytest.raises(Refused, match="no annotation"):
+        ledger.objections.act(number, Action.CLOSE, **(said | {"decision": "rejected"}), annotation=standing.id)
+    with pytest.raises(Refused, match="found 'x'"):  # both are checked
+        ledger.objections.act(number, Action.CLOSE, **said, annotation=standing.id, correction="x")
+    last = ledger.objections.act(number, Action.CLOSE, **said, annotation=standing.id).events[-1]
+    assert (last.decision, last.correction, last.annotation) == ("granted", "", standing.id)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
