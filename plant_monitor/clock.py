@@ -182,3 +182,9 @@ class ManualClock:
             if not self._changed.wait_for(lambda: len(self._waiters) >= threads, timeout_s):
                 raise TimeoutError(f"{len(self._waiters)} of {threads} threads wait on the clock")
             return min(self._waiters.values())
+
+    def waits(self, name: str) -> bool:
+        """True where the thread of this name waits for an instant that has not come."""
+        with self._changed:
+            idents = {thread.ident for thread in threading.enumerate() if thread.name == name}
+            return any(ident in idents and due > self._now for ident, due in self._waiters.items())

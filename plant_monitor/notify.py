@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, time
 
 
@@ -96,6 +97,22 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class Steadiness:
+    """What an alert of a kind needs: to last so long before it opens, and to be clear so long before it is over."""
+
+    lasting_ms: int = 0
+    clear_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Each day at a time, in the plant's zone, the day before is told to whoever is on duty in ``tell``."""
+
+    at: time
+    tell: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Who is told of what.
 
@@ -111,3 +128,7 @@ class Notify:
     policies: tuple[Policy, ...] = ()
     office: Office = Office()
     heartbeat: Beat | None = None
+    kinds: Mapping[str, Steadiness] = field(default_factory=dict)
+    messages_per_hour: int | None = None  # to one person or channel; more come as one
+    digest_at: time | None = None  # warnings are gathered until then; None: told at once
+    report: Report | None = None

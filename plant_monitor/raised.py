@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plant_monitor import monitor
+from plant_monitor.alerts.bulletins import DayFigures
 from plant_monitor.alerts.lifecycle import Exceedance, Kind
+from plant_monitor.alerts.messages import PARAMETERS
 from plant_monitor.compliance.balance import Passed, daily_differences, passed
+from plant_monitor.compliance.evaluate import Evaluation
 from plant_monitor.compliance.outages import outages
 from plant_monitor.compliance.standing import standing_series, standing_since_ms
 from plant_monitor.compliance.warnings import PlantWarning, came
@@ -14,6 +17,25 @@ from plant_monitor.gateways import Group
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant
 from plant_monitor.readings import ReadingSource
 from plant_monitor.windows import HOUR_MS, Windows
+
+
+def day_figures(plant: Plant, evaluation: Evaluation) -> DayFigures:
+    """What the daily report tells of an evaluated day."""
+    rows = [row for row in evaluation.daily.rows() if row["limit_set"]]
+    over = [row for row in rows if row["verdict"] == "exceeded"]
+    told = []
+    for row in over:
+        name = PARAMETERS.get(row["parameter"], Name(row["parameter"], row["parameter"]))
+        bounds = [f"{side} {row[key]:g}" for side, key in (("≥", "lower"), ("≤", "upper")) if row[key] is not None]
+        numbers = f"{'' if row['value'] is None else format(row['value'], '.4g')} ({', '.join(bounds)})"
+        told.append(Name(f"- {row['point']} {name.zh} {numbers}", f"- {row['point']} {name.en} {numbers}"))
+    inflow = None
+    for day in evaluation.headroom.rows():
+        if day["used_share"] is not None:
+            text = f"{day['inflow_m3']:.0f} m3, {100 * day['used_share']:.0f} %"
+            inflow = Name(f"进水量:{text}(设计能力)", f"Inflow: {text} of capacity")
+    short = sum(row["verdict"] == "insufficient_data" for row in rows)
+    return DayFigures(tuple(told), len(rows), short, inflow)
 
 
 def silences(

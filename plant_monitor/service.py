@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 import uvicorn
 
+from plant_monitor.alerts.bulletins import DayFigures
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Message
@@ -37,6 +39,7 @@ from plant_monitor.ingest.service_status import announcers
 from plant_monitor.ledger import Ledger
 from plant_monitor.live import Feed
 from plant_monitor.plant import ModbusDevice, MqttStation, Plant
+from plant_monitor.raised import day_figures
 from plant_monitor.readings import Readings, ReadingSource
 from plant_monitor.statements.pdf import render_pdf
 from plant_monitor.statements.workbook import workbook
@@ -195,7 +198,7 @@ class Service:
             self.journal.keep_plant(plant.source_text, accepted_ms=clock.now_ms())
         senders = open_senders(plant.notify.channels, base=folder.path, show=self.settings.show_alert)
         self.feed = Feed(plant, clock.now_ms())
-        self.desk = AlertDesk(self.ledger, senders, plant, clock, self.feed.alerts)
+        self.desk = AlertDesk(self.ledger, senders, plant, clock, self.feed.alerts, self._day_figures)
         self._write_to_influxdb(undo)
         self._answer_from(undo)
         every = self.settings.evaluate_every_ms
@@ -282,6 +285,9 @@ class Service:
             touches = None
         self.evaluations = Evaluations(self.plant, self.source, touches, self.ledger.annotations, self.clock)
         self.outlooks = Outlooks(self.plant, self.evaluations.judged, touches, self.ledger.annotations)
+
+    def _day_figures(self, day: date) -> DayFigures:
+        return day_figures(self.plant, self.watch.evaluate(day, day, self.clock.now_ms()))
 
     def _keep_step(self, step: ClockStep) -> None:
         self.ledger.audit.add(step.at_ms, "host", "clock set", "clock", {"by_ms": step.by_ms})

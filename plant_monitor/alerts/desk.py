@@ -10,19 +10,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from datetime import date, timedelta
+from typing import Any, TypeVar
 
 import structlog
 
 from plant_monitor.alerts.attachments import Attachment
+from plant_monitor.alerts.bulletins import (
+    HAND_OVER,
+    REPORT,
+    DayFigures,
+    bundle,
+    hand_over,
+    language_of,
+    report,
+    report_day,
+)
 from plant_monitor.alerts.deadlines import Trail, due, policy_for
-from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
+from plant_monitor.alerts.envelope import Envelope, NotSent, Sender
 from plant_monitor.alerts.lifecycle import Action, Alert, Change, Exceedance, Kind, Span, Transition, assess, case
 from plant_monitor.alerts.mutes import Mute, held_back
-from plant_monitor.alerts.notices import Notices, calendar_of, notices
+from plant_monitor.alerts.notices import Notices, calendar_of, notices, roster_of
+from plant_monitor.alerts.ports import AlertLedger, OwedMessage
 from plant_monitor.clock import Clock
 from plant_monitor.errors import StoreError
 from plant_monitor.plant import Plant
+from plant_monitor.windows import day_start_ms
 
 FIRST_WAIT_MS = 10_000
 LONGEST_WAIT_MS = 3_600_000
@@ -36,143 +49,6 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class OwedMessage(Protocol):
-    """A message that was claimed for sending."""
-
-    @property
-    def id(self) -> int: ...  # noqa: D102
-    @property
-    def alert_id(self) -> int: ...  # noqa: D102
-    @property
-    def seq(self) -> int: ...  # noqa: D102
-    @property
-    def transition(self) -> Transition: ...  # noqa: D102
-    @property
-    def recipient(self) -> str: ...  # noqa: D102
-    @property
-    def channel(self) -> str: ...  # noqa: D102
-    @property
-    def left(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def message(self) -> Message: ...  # noqa: D102
-    @property
-    def attempts(self) -> int: ...  # noqa: D102
-    @property
-    def created_ms(self) -> int: ...  # noqa: D102
-
-
-class AlertBook(Protocol):
-    """Where alerts are kept."""
-
-    def record(
-        self,
-        decide: Callable[[tuple[Alert, ...]], Sequence[Change]],
-        notices: Notices,
-        covered: Span,
-    ) -> tuple[Change, ...]:
-        """Apply changes and owe their messages in one transaction."""
-        ...
-
-    def pass_time(
-        self,
-        due: Callable[[Alert, Trail], Transition | None],
-        notices: Notices,
-        now_ms: int,
-    ) -> tuple[Change, ...]:
-        """Take the steps that time demands, and owe their messages in one transaction."""
-        ...
-
-    def open_case(
-        self,
-        case: Alert,
-        *,
-        actor: str,
-        comment: str,
-        files: Sequence[Attachment] = (),
-        notices: Notices,
-    ) -> Alert:
-        """Keep a case that a person opens, and owe its messages in one transaction."""
-        ...
-
-    def act(
-        self,
-        alert_id: int,
-        action: Action,
-        *,
-        actor: str,
-        now_ms: int,
-        comment: str = "",
-        assignee: str = "",
-        files: Sequence[Attachment] = (),
-        notices: Notices,
-    ) -> Alert | None:
-        """What a person does, and its messages, in one transaction."""
-        ...
-
-    def ongoing_since_ms(self) -> int | None:
-        """Start of the earliest episode that has not ended."""
-        ...
-
-
-class Outbox(Protocol):
-    """Where messages wait."""
-
-    def claim(self, now_ms: int, *, without: Collection[str] = ()) -> OwedMessage | None:
-        """The next message that is due, for this process alone."""
-        ...
-
-    def sent(self, delivery_id: int, now_ms: int) -> None:
-        """It was handed over."""
-        ...
-
-    def retry(self, delivery_id: int, next_try_ms: int, error: str) -> None:
-        """It was not; try again then."""
-        ...
-
-    def fall_back(self, delivery_id: int, left: Sequence[str], now_ms: int, error: str) -> None:
-        """It was not; try the next channel."""
-        ...
-
-    def give_up(self, delivery_id: int, error: str) -> None:
-        """It was not, and that was the last try."""
-        ...
-
-    def next_due_ms(self) -> int | None:
-        """When the next one is due."""
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """Messages by state."""
-        ...
-
-
-class Mutes(Protocol):
-    """Where mutes are kept."""
-
-    def find(self) -> Sequence[Mute]:
-        """All of them, the newest first."""
-        ...
-
-
-class AlertLedger(Protocol):
-    """What the desk needs of a ledger."""
-
-    @property
-    def alerts(self) -> AlertBook:
-        """Where alerts are kept."""
-        ...
-
-    @property
-    def deliveries(self) -> Outbox:
-        """Where messages wait."""
-        ...
-
-    @property
-    def mutes(self) -> Mutes:
-        """Where mutes are kept."""
-        ...
-
-
 class AlertDesk:
     """Alerts of one plant. ``senders`` by channel id (``channels.open_senders``); ``changed`` is told of every step."""
 
@@ -183,9 +59,10 @@ class AlertDesk:
         plant: Plant,
         clock: Clock,
         changed: Callable[[Sequence[Alert]], None] = lambda _: None,
+        figures: Callable[[date], DayFigures] | None = None,
     ) -> None:
         self._ledger, self._senders, self._plant, self._clock = ledger, dict(senders), plant, clock
-        self._changed = changed
+        self._changed, self._figures = changed, figures
         self._calendar = calendar_of(plant)
         self._failing: dict[str, str] = {}  # channel -> why its last message was not taken
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -208,7 +85,9 @@ class AlertDesk:
         StoreError  nothing was recorded; consider it again later
         """
         changes = self._ledger.alerts.record(
-            lambda known: assess(known, found, covered, now_ms, kinds), self._notices(), covered
+            lambda known: assess(known, found, covered, now_ms, kinds, self._plant.notify.kinds),
+            self._notices(),
+            covered,
         )
         if changes:
             self._wake.set()
@@ -303,6 +182,32 @@ class AlertDesk:
         self._changed([change.alert for change in changes])
         return changes
 
+    def tell_the_day(self) -> None:
+        """The daily report, and what is open to those whose duty begins, where they are due.
+
+        Raises
+        ------
+        StoreError  nothing was recorded; it is done the next time
+        """
+        now_ms, outbox, plant = self._clock.now_ms(), self._ledger.deliveries, self._plant
+        day = report_day(now_ms, plant)
+        if day is not None and self._figures is not None and (outbox.place(REPORT) or 0) < day.toordinal():
+            figures, unclosed = self._figures(day), self._unclosed()
+            begin_ms = day_start_ms(day, plant.zone)
+            end_ms = day_start_ms(day + timedelta(days=1), plant.zone)
+            opened = len(self._ledger.alerts.opened_between(begin_ms, end_ms))
+            outbox.once(REPORT, day.toordinal(), lambda: report(day, figures, opened, unclosed, now_ms, plant), now_ms)
+        if plant.notify.shifts or plant.notify.stand_ins:
+            since_ms = outbox.place(HAND_OVER)
+            people = () if since_ms is None else roster_of(plant).taking_over(since_ms, now_ms)
+            if since_ms is None or people:
+                unclosed = self._unclosed()
+                outbox.once(HAND_OVER, now_ms, lambda: hand_over(people, unclosed, now_ms, plant), now_ms)
+
+    def _unclosed(self) -> list[tuple[Alert, Trail]]:
+        """The oldest first."""
+        return list(self._ledger.alerts.opened_between(0, self._clock.now_ms() + 1, unclosed=True))
+
     def look_back_ms(self) -> int | None:
         """Where the next evaluation has to begin, so that it sees every ongoing episode whole; None: anywhere."""
         return self._ledger.alerts.ongoing_since_ms()
@@ -317,7 +222,8 @@ class AlertDesk:
         StoreError  the ledger cannot be read or written
         """
         taken, failed = 0, set[str]()
-        while (owed := self._ledger.deliveries.claim(self._clock.now_ms(), without=failed)) is not None:
+        limit, outbox = self._plant.notify.messages_per_hour, self._ledger.deliveries
+        while (owed := outbox.claim(self._clock.now_ms(), without=failed, per_hour=limit)) is not None:
             if self._send(owed):
                 taken += 1
             else:
@@ -347,8 +253,9 @@ class AlertDesk:
         return lambda change, trail: notices(change, trail, self._plant, known)
 
     def _send(self, owed: OwedMessage) -> bool:
+        message = bundle((owed.message, *owed.also), language_of(owed.recipient, self._plant))
         envelope = Envelope(
-            owed.message, self._plant.id, owed.alert_id, owed.seq, str(owed.transition), owed.created_ms, owed.recipient
+            message, self._plant.id, owed.alert_id, owed.seq, str(owed.transition), owed.created_ms, owed.recipient
         )
         try:
             sender = self._senders.get(owed.channel)
@@ -389,6 +296,7 @@ class AlertDesk:
             due_ms: int | None = None
             try:
                 self.pass_time()
+                self.tell_the_day()
                 self.deliver_due()
                 due_ms = self._ledger.deliveries.next_due_ms()
                 if not reachable:

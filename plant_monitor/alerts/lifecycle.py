@@ -10,11 +10,13 @@ give the same answer, so a replayed evaluation changes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from plant_monitor.errors import PlantMonitorError
+from plant_monitor.notify import Steadiness
 from plant_monitor.plant import Name
 
 
@@ -262,6 +264,9 @@ def case(kind: Kind, *, subject: str, text: str, now_ms: int, member: str = "", 
     return Alert(kind, *series, "", now_ms, (told,), subject=subject, member=member)
 
 
+_AT_ONCE = Steadiness()
+
+
 def severity(episode: Exceedance) -> float:
     """For comparing episodes: the ratio; one that would divide by 0 is the worst."""
     return math.inf if episode.peak_ratio is None else episode.peak_ratio
@@ -273,10 +278,12 @@ def assess(
     covered: Span,
     now_ms: int,
     kinds: Collection[Kind] = (Kind.EXCEEDANCE,),
+    steady: Mapping[str, Steadiness] = MappingProxyType({}),
 ) -> tuple[Change, ...]:
     """What the episodes ``found`` by an evaluation of ``covered`` do to the ``known`` alerts.
 
-    ``kinds`` that the evaluation looked for; alerts of others are left alone.
+    ``kinds`` that the evaluation looked for; alerts of others are left alone. ``steady`` by kind: an episode that
+    did not last long enough is none yet, and one that has ended goes on until nothing was found for long enough.
 
     ``known`` are the alerts that are not closed, and those closed ones whose episodes may reach into
     ``covered``. At most one change per key, in the order of the keys.
@@ -295,11 +302,29 @@ def assess(
             closed.setdefault(alert.key, []).extend(alert.standing)
     changes = []
     for key in sorted(by_key.keys() | pending.keys()):
-        episodes = [e for e in by_key.get(key, []) if not _dealt_with(e, closed.get(key, []))]
-        change = _grow(pending[key], episodes, covered, now_ms) if key in pending else _open(key, episodes, now_ms)
+        rule, before = steady.get(key[0], _AT_ONCE), pending.get(key)
+        lasting = _lasting(by_key.get(key, []), before, rule)
+        episodes = [e for e in lasting if not _dealt_with(e, closed.get(key, []))]
+        change = (
+            _open(key, episodes, now_ms, rule) if before is None else _grow(before, episodes, covered, now_ms, rule)
+        )
         if change is not None:
             changes.append(change)
     return tuple(changes)
+
+
+def _lasting(found: Iterable[Exceedance], before: Alert | None, rule: Steadiness) -> list[Exceedance]:
+    """Those that lasted long enough, or are known already."""
+    known = () if before is None else before.standing
+    return [e for e in found if e.end_ms - e.start_ms >= rule.lasting_ms or any(_overlap(e, k) for k in known)]
+
+
+def _not_clear(episodes: Iterable[Exceedance], now_ms: int, rule: Steadiness) -> list[Exceedance]:
+    """Those that have ended not long ago still go on."""
+    if not rule.clear_ms:
+        return list(episodes)
+    since = now_ms - rule.clear_ms
+    return [replace(e, ongoing=True) if e.end_ms > since and not e.withdrawn else e for e in episodes]
 
 
 def _dealt_with(episode: Exceedance, closed: Iterable[Exceedance]) -> bool:
@@ -315,18 +340,22 @@ def _overlap(a: Exceedance, b: Exceedance) -> bool:
     return a.statistic == b.statistic and a.start_ms < b.end_ms and b.start_ms < a.end_ms
 
 
-def _open(key: Key, episodes: Sequence[Exceedance], now_ms: int) -> Change | None:
+def _open(key: Key, episodes: Sequence[Exceedance], now_ms: int, rule: Steadiness) -> Change | None:
     if not episodes:
         return None
-    alert = Alert(*key[:4], now_ms, _sorted(episodes), subject=key[4], member=episodes[0].member)
+    alert = Alert(
+        *key[:4], now_ms, _sorted(_not_clear(episodes, now_ms, rule)), subject=key[4], member=episodes[0].member
+    )
     return Change(Transition.OPENED, alert, now_ms)
 
 
-def _grow(alert: Alert, found: Sequence[Exceedance], covered: Span, now_ms: int) -> Change | None:
-    after = replace(alert, episodes=_sorted(_merge(alert.episodes, found, covered)))
+def _grow(alert: Alert, found: Sequence[Exceedance], covered: Span, now_ms: int, rule: Steadiness) -> Change | None:
+    after = replace(alert, episodes=_sorted(_not_clear(_merge(alert.episodes, found, covered), now_ms, rule)))
     if after.episodes == alert.episodes:
         return None
     new = any(not any(_overlap(e, k) for k in alert.standing) for e in after.standing)
+    if rule.clear_ms and alert.ongoing:
+        new = False  # it was not over
     if new or (after.ongoing and not alert.ongoing):
         transition = Transition.RESUMED
     elif alert.standing and not after.standing:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
-from plant_monitor.alerts.deadlines import Trail, deadlines, policy_for
-from plant_monitor.alerts.envelope import Notice
+from plant_monitor.alerts.deadlines import Severity, Trail, deadlines, policy_for, severity_of
+from plant_monitor.alerts.envelope import Notice, Pace
 from plant_monitor.alerts.lifecycle import CASES, Action, Alert, Change, Kind, Transition
 from plant_monitor.alerts.messages import is_told, message
 from plant_monitor.alerts.mutes import Mute, held_back, is_muted
@@ -36,14 +37,27 @@ def notices(change: Change, trail: Trail, plant: Plant, mutes: Sequence[Mute] = 
     if policy is None and notify.people:
         return ()
     until = None if policy is None else deadlines(alert, trail, policy, calendar_of(plant))
+    when = _pace(change, plant)
     if policy is None or not notify.people:
         text = message(change, plant, notify.language, until)
-        return tuple(Notice("", (channel.id,), text) for channel in notify.channels)
+        return tuple(Notice("", (channel.id,), text, *when) for channel in notify.channels)
     above = change.transition in _TO_SUPERIORS
     if change.transition is Transition.UNMUTED:
         above = bool(_TO_SUPERIORS & set(held_back(alert, trail[:-1], mutes, change.time_ms)))
     people = _people(change, policy, plant, above=above)
-    return tuple(Notice(p.id, p.channels, message(change, plant, p.language, until)) for p in people)
+    return tuple(Notice(p.id, p.channels, message(change, plant, p.language, until), *when) for p in people)
+
+
+def _pace(change: Change, plant: Plant) -> tuple[Pace, int]:
+    """How the messages of a step go, and when: what the facts say of a warning waits for the digest, if any."""
+    severity, digest_at = severity_of(change.alert), plant.notify.digest_at
+    if severity is Severity.CRITICAL or change.transition in _TO_SUPERIORS:
+        return Pace.URGENT, 0
+    if digest_at is None or severity is not Severity.LOW or change.actor or change.transition in _TO_ASSIGNEE:
+        return Pace.NORMAL, 0
+    now = datetime.fromtimestamp(change.time_ms // 1000, plant.zone)
+    day = now.date() + timedelta(days=0 if now.time() < digest_at else 1)
+    return Pace.DIGEST, int(datetime.combine(day, digest_at, plant.zone).timestamp()) * 1000
 
 
 def problem_of(action: Action, alert: Alert, plant: Plant, *, comment: str, assignee: str) -> tuple[str, str] | None:

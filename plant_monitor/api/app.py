@@ -21,6 +21,7 @@ from plant_monitor.api.latest_routes import latest_routes
 from plant_monitor.api.live_routes import live_routes
 from plant_monitor.api.login_page import login_routes
 from plant_monitor.api.member_routes import member_routes
+from plant_monitor.api.message_routes import message_routes
 from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.mute_routes import mute_routes
 from plant_monitor.api.objection_routes import objection_routes
@@ -90,6 +91,7 @@ def create_app(services: ApiServices) -> FastAPI:
         annotation_routes,
         lab_routes,
         alert_routes,
+        message_routes,
         mute_routes,
         analysis_routes,
         statement_routes,

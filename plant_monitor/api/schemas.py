@@ -419,6 +419,25 @@ class EventView(BaseModel):
     attachments: list[AlertFileView]
 
 
+class MessageView(BaseModel):
+    """A message of any kind and how far it has come."""
+
+    id: int
+    alert: int | None = Field(description="null: a report or a hand-over")
+    kind: str = Field(description="the step of the alert, report or hand_over")
+    title: str
+    recipient: str
+    channel: str
+    state: str = Field(description="pending, sent or failed")
+    pace: str = Field(description="urgent, normal, held (too many within the hour) or digest")
+    with_: int | None = Field(alias="with", description="the message that it went along with")
+    attempts: int
+    created: str
+    sent: str | None
+    next_try: str | None
+    error: str
+
+
 class DeliveryView(BaseModel):
     """A message and how far it has come."""
 

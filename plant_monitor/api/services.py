@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from plant_monitor.alerts.attachments import Attachment
 from plant_monitor.alerts.deadlines import Trail
+from plant_monitor.alerts.envelope import Message
 from plant_monitor.alerts.lifecycle import Action, Alert, Kind, Span, State, Transition
 from plant_monitor.alerts.mutes import Mute
 from plant_monitor.alerts.notices import Notices
@@ -112,9 +113,19 @@ class StoredDelivery(Protocol):
     """A message and how far it has come."""
 
     @property
+    def id(self) -> int: ...
+    @property
+    def alert_id(self) -> int: ...
+    @property
+    def message(self) -> Message: ...
+    @property
+    def pace(self) -> str: ...
+    @property
+    def bundle_of(self) -> int | None: ...
+    @property
     def seq(self) -> int: ...
     @property
-    def transition(self) -> Transition: ...
+    def transition(self) -> str: ...
     @property
     def recipient(self) -> str: ...
     @property
@@ -203,7 +214,14 @@ class Desk(Protocol):
 class Deliveries(Protocol):
     """Where messages wait."""
 
-    def find(self, *, alert_id: int | None = None, limit: int = 100) -> Sequence[StoredDelivery]: ...
+    def find(
+        self,
+        *,
+        alert_id: int | None = None,
+        state: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[StoredDelivery]: ...
     def counts(self) -> dict[str, int]: ...
 
 

@@ -142,6 +142,25 @@ def alerts_act(
     return 0
 
 
+def alerts_messages(
+    plant_file: PlantFile,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that were given up.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """What was told to whom, the newest first, and what could not be. 列出消息及其送达状态。"""
+    plant = load_plant(plant_file, secrets=False)
+    table = Table("created", "alert", "kind", "to", "channel", "state", "tries", "title", "why")
+    with DataFolder(data).ledger() as ledger:
+        for one in ledger.deliveries.find(state="failed" if failed else None, limit=limit):
+            about = rfc3339(one.created_ms // 1000 * 1000, plant.zone), str(one.alert_id or ""), one.transition
+            table.add_row(
+                *about, one.recipient, one.channel, one.state, str(one.attempts), one.message.title, one.error
+            )
+    show(table)
+    return 0
+
+
 @contextmanager
 def alert_desk(plant_file: Path, data: Path) -> Iterator[tuple[Plant, Ledger, AlertDesk]]:
     """The desk over a ledger: what it owes, the running service sends."""

@@ -80,6 +80,7 @@ app.add_typer(
         show=alerts.alerts_show,
         open=alerts.alerts_open,
         act=alerts.alerts_act,
+        messages=alerts.alerts_messages,
         month=alerts.alerts_month,
     ),
     name="alerts",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-from plant_monitor.alerts.lifecycle import Kind
+from plant_monitor.alerts.lifecycle import CASES, Kind
 from plant_monitor.config.draft import Draft
 from plant_monitor.config.shape import Loc
 
@@ -21,6 +21,7 @@ def check_notify(draft: Draft) -> None:
     _check_channels(draft)
     _check_people(draft)
     _check_policies(draft)
+    _check_kinds(draft)
     beat = draft.file.notify.heartbeat
     if beat is not None and not beat.url.startswith(("http://", "https://", "env:", "file:")):
         draft.report(("notify", "heartbeat", "url"), repr(beat.url[:12]), "http://…, https://…, env:NAME or file:PATH")
@@ -81,6 +82,15 @@ def _check_policies(draft: Draft) -> None:
             )
         if policy.remind is not None and policy.remind.working_days:
             draft.report((*loc, "remind"), "working days", "a time as 2h or 4 office hours before the answer is due")
+
+
+def _check_kinds(draft: Draft) -> None:
+    for kind, said in draft.file.notify.kinds.items():
+        loc: Loc = ("notify", "kinds", kind)
+        draft.known(loc, kind, tuple(k for k in Kind if k not in CASES), "a kind of alert that readings open")
+        if kind == Kind.EXCEEDANCE and said.lasting:
+            expected = "nothing: a verdict is told at once (its limit says over which window)"
+            draft.report((*loc, "lasting"), f"{said.lasting / 1000:g} s", expected)
 
 
 def _holds_secret(url: str) -> bool:

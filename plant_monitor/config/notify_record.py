@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from plant_monitor.config.notify_schema import WEEK, NotifySection, PolicySection
-from plant_monitor.notify import Beat, Channel, Notify, Office, Person, Policy, Shift, StandIn
+from plant_monitor.notify import Beat, Channel, Notify, Office, Person, Policy, Report, Shift, StandIn, Steadiness
 
 # With people and without a policy: those who act and those who watch are told of everything.
 _USUAL = PolicySection(tell=["operator", "officer"])
@@ -45,6 +45,10 @@ def notify_record(notify: NotifySection, secret: Callable[[str], str | None]) ->
             frozenset(notify.office.workdays),
         ),
         heartbeat=_beat(notify, secret),
+        kinds={kind: Steadiness(s.lasting, s.clear_for) for kind, s in notify.kinds.items()},
+        messages_per_hour=notify.messages_per_hour,
+        digest_at=notify.digest_at,
+        report=None if notify.report is None else Report(notify.report.at, tuple(notify.report.tell)),
     )
 
 

@@ -118,6 +118,22 @@ class HeartbeatSection(Section):
     every: Duration = Field(60_000, description="how often it is asked for while all is well")
 
 
+class SteadinessSection(Section):
+    """What an alert of a kind needs to open and to be over."""
+
+    lasting: Duration = Field(
+        0, description="warnings: it opens once they have lasted so long; an exceedance always at once"
+    )
+    clear_for: Duration = Field(0, description="it is over once nothing was found for so long")
+
+
+class ReportSection(Section):
+    """Each day, the day before in a few lines."""
+
+    at: ClockTime = Field(description="when it is sent, local time of the plant")
+    tell: list[DutyRole] = Field(["officer"], min_length=1, description="roles whose people on duty get it")
+
+
 class NotifySection(Section):
     """Who is told of what."""
 
@@ -131,5 +147,13 @@ class NotifySection(Section):
     policies: list[PolicySection] = Field(
         [], description="who is told of what, with deadlines; the first that fits counts"
     )
+    kinds: dict[Id, SteadinessSection] = Field({}, description="by kind of alert: minimum duration and hysteresis")
+    messages_per_hour: Annotated[int, Field(ge=1)] = Field(
+        30, description="most that one person (or channel) gets in an hour; the rest come as one, grave ones at once"
+    )
+    digest_at: ClockTime | None = Field(
+        None, description="warnings are gathered, and come as one message at this time; omitted: at once"
+    )
+    report: ReportSection | None = Field(None, description="a daily report; omitted: none")
     heartbeat: HeartbeatSection | None = Field(None, description="who is to notice that the monitor itself is dead")
     office: OfficeSection = Field(OfficeSection(), description="office hours and days that deadlines count")

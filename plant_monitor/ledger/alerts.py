@@ -208,9 +208,14 @@ class AlertLog:
             found: int = connection.execute(select(func.count()).select_from(alert_events)).scalar_one()
         return found
 
-    def opened_between(self, start_ms: int, end_ms: int) -> list[tuple[Alert, Trail]]:
-        """The alerts that opened in ``[start_ms, end_ms)``, the oldest first, each with its trail."""
+    def opened_between(self, start_ms: int, end_ms: int, *, unclosed: bool = False) -> list[tuple[Alert, Trail]]:
+        """The alerts that opened in ``[start_ms, end_ms)``, the oldest first, each with its trail.
+
+        ``unclosed``: those of them that are not closed.
+        """
         query = select(alerts).where(alerts.c.opened_ms >= start_ms, alerts.c.opened_ms < end_ms)
+        if unclosed:
+            query = query.where(alerts.c.state != State.CLOSED)
         with self._database.read() as connection:
             found = [_alert(row) for row in connection.execute(query.order_by(alerts.c.id))]
             return [(alert, _trail(connection, alert.id)) for alert in found]

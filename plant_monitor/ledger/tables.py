@@ -115,7 +115,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("alert_id", Integer, nullable=False),
+    Column("alert_id", Integer),  # none: a report, a hand-over
     Column("seq", Integer, nullable=False),  # the alert's event that is told
     Column("transition", String(16), nullable=False),
     Column("recipient", String(128), nullable=False),  # the id of a person; empty = the channel alone
@@ -129,6 +129,8 @@ deliveries = Table(
     Column("next_try_ms", BigInteger, nullable=False),
     Column("sent_ms", BigInteger),
     Column("error", Text, nullable=False),
+    Column("pace", String(8), nullable=False),  # urgent | normal | held | digest
+    Column("bundle_of", Integer),  # the message that this one goes along with
     UniqueConstraint("alert_id", "seq", "recipient", "channel", name="deliveries_once"),
     Index("deliveries_due", "state", "next_try_ms"),
     sqlite_autoincrement=True,

@@ -12,13 +12,14 @@ import pytest
 from alerts.alert_plant import DAY, OCT_1, cod_day, make_plant
 from alerts.test_alert_desk import Phone
 
+from plant_monitor.alerts.bulletins import DayFigures
 from plant_monitor.alerts.desk import GIVE_UP_MS, TRIES, AlertDesk
 from plant_monitor.alerts.envelope import NotSent
 from plant_monitor.alerts.lifecycle import Action, Kind, Span, Transition
 from plant_monitor.clock import ManualClock
 from plant_monitor.ledger import Ledger
 from plant_monitor.notify import Notify, Person, Policy, Shift, StandIn, Term
-from plant_monitor.plant import Plant
+from plant_monitor.plant import Name, Plant
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -43,6 +44,9 @@ NOTIFY = Notify(
 )
 
 
+FIGURES = DayFigures((Name("- 超标", "- exceeded"),), 12, 2, Name("进水", "inflow"))
+
+
 class Office:
     """The desk, its clock, and everybody's phone."""
 
@@ -51,7 +55,7 @@ class Office:
         self.ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite")
         self.plant: Plant = make_plant(notify=notify)
         self.phones = {channel: Phone() for person in notify.people for channel in person.channels}
-        self.desk = AlertDesk(self.ledger, self.phones, self.plant, self.clock)
+        self.desk = AlertDesk(self.ledger, self.phones, self.plant, self.clock, figures=lambda _day: FIGURES)
 
     def exceed(self) -> None:
         self.desk.consider([cod_day()], COVERED, self.clock.now_ms())

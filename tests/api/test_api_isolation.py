@@ -46,6 +46,7 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
     ("GET", "/analysis"): ("/analysis", None),
+    ("GET", "/messages"): (None, None),
     ("GET", "/mutes"): ("/mutes", None),
     ("POST", "/mutes"): (None, None),
     ("POST", "/mutes/{number}/lift"): (None, None),
@@ -355,9 +356,11 @@ def test_an_officer_sees_every_point_and_no_costs(world: World) -> None:
 def test_the_service_itself_is_for_operators(world: World) -> None:
     for who in ("operator", "admin"):
         assert world.get(who, "/metrics").status_code == 200
+        assert {m["channel"] for m in world.items(who, "/messages", state="pending")} == {"beta-phone"}
         assert world.get(who, "/health").json()["journal"]["rows"] == 12
     for who in ("alpha", "officer"):
         assert world.get(who, "/metrics").status_code == 403
+        assert world.get(who, "/messages").status_code == 403
         assert world.get(who, "/health").json() == {"status": "ok"}
 
 

@@ -44,6 +44,10 @@ def test_a_case_from_the_question_to_its_end(ask: Callable[..., int], capsys: py
     assert ask("act", "1", "close") == 0
     assert ask("list", "--state", "closed") == 0
     assert "flow?" in capsys.readouterr().out
+    assert ask("messages") == 0
+    assert "replied" in capsys.readouterr().out
+    assert ask("messages", "--failed") == 0
+    assert "replied" not in capsys.readouterr().out
     ledger = Ledger("sqlite:///d/ledger.sqlite")
     assert [(d.transition, d.channel) for d in ledger.deliveries.find()] == [
         ("replied", "c"), ("assigned", "c"), ("opened", "c"),

@@ -75,7 +75,7 @@ def test_nothing_is_written_when_a_message_cannot_be_made(ledger: Ledger) -> Non
     with pytest.raises(KeyError):
         ledger.alerts.record(lambda known: assess(known, [EPISODE], span, 0), broken, span)
     assert ledger.alerts.find() == ()
-    assert consider(ledger, EPISODE)[0].transition is Transition.OPENED
+    assert consider(ledger, EPISODE)[0].transition == Transition.OPENED
 
 
 def test_the_database_itself_refuses_a_second_open_alert(ledger: Ledger) -> None:
@@ -198,7 +198,7 @@ def test_the_steps_of_an_alert_reach_a_channel_in_their_order(ledger: Ledger) ->
     consider(ledger, replace(EPISODE, ongoing=False), now=60)
     first = ledger.deliveries.claim(70)
     assert first is not None
-    assert first.transition is Transition.OPENED
+    assert first.transition == Transition.OPENED
     ledger.deliveries.retry(first.id, 500, "refused")
     assert ledger.deliveries.claim(70) is None  # "over" does not overtake "opened"
     again = ledger.deliveries.claim(500)
@@ -206,7 +206,7 @@ def test_the_steps_of_an_alert_reach_a_channel_in_their_order(ledger: Ledger) ->
     ledger.deliveries.sent(again.id, 501)
     last = ledger.deliveries.claim(502)
     assert last is not None
-    assert last.transition is Transition.OVER
+    assert last.transition == Transition.OVER
 
 
 def test_a_clock_that_was_turned_back_does_not_hold_messages(ledger: Ledger) -> None:
