@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from plant_monitor.errors import StoreError, StoreUnavailable
 
-HEAD = "0012"  # the newest migration; alembic is only loaded where a database is not there yet
+HEAD = "0013"  # the newest migration; alembic is only loaded where a database is not there yet
 BUSY_MS = 10_000
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 _ADVISORY_LOCK = 7_316_549_027  # any number, the same in every process
