@@ -22,11 +22,12 @@ from plant_monitor.answers import Evaluations, Outlooks
 from plant_monitor.api import ApiServices, create_app
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.ledger import Ledger
 from plant_monitor.live import Feed
 from plant_monitor.plant import FLOW, PH, VOLUME, Plant
 from plant_monitor.readings import Readings
-from plant_monitor.service import ApiServer, DataFolder
+from plant_monitor.service import ApiServer
 from plant_monitor.store.journal import Journal
 from plant_monitor.windows import HOUR_MS, day_start_ms
 

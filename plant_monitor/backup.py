@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from plant_monitor import __version__
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError, StoreError
 from plant_monitor.plant import Plant
-from plant_monitor.service import DataFolder
 
 FORMAT = 1
 MANIFEST, PLANT_FILE = "manifest.json", "plant.yaml"

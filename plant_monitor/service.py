@@ -1,15 +1,15 @@
 """The composition root: the one place that names concrete adapters and puts them together.
 
-:class:`DataFolder` opens what a data folder holds; :class:`Service` runs a plant: intake, devices,
-stations, forwarder, watch, alerts, API. Each part is a thread with ``start``, ``stop`` and ``health``.
+:class:`Service` runs a plant: intake, devices, stations, forwarder, watch, alerts, API. Each part is a thread with
+``start``, ``stop`` and ``health``. What it keeps on disk is opened by ``data_folder``.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,10 +22,10 @@ from plant_monitor.alerts.bulletins import DayFigures
 from plant_monitor.alerts.channels import open_senders
 from plant_monitor.alerts.desk import AlertDesk
 from plant_monitor.alerts.envelope import Message
-from plant_monitor.annotations import AnnotatedSource, Annotation
 from plant_monitor.answers import Evaluations, Outlooks
 from plant_monitor.api.app import ApiServices, create_app
 from plant_monitor.clock import Clock, ClockStep
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.health import Health
 from plant_monitor.heartbeat import Heartbeat
@@ -45,8 +45,7 @@ from plant_monitor.statements.pdf import render_pdf
 from plant_monitor.statements.workbook import workbook
 from plant_monitor.store.forwarder import Forwarder
 from plant_monitor.store.influx import InfluxServer
-from plant_monitor.store.influx_source import InfluxSource
-from plant_monitor.store.journal import Journal, open_journal
+from plant_monitor.store.journal import Journal
 from plant_monitor.store.publisher import Publisher
 from plant_monitor.store.results import ResultsWriter
 from plant_monitor.watch import Watch
@@ -65,72 +64,6 @@ def log_to(file: TextIO) -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(file),
     )
-
-
-class DataFolder:
-    """What a data folder holds: the journal of readings and the ledger of alerts, statements and keys."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def journal_file(self) -> Path:
-        """The readings."""
-        return self.path / "journal.sqlite"
-
-    @contextmanager
-    def journal(self, plant: Plant, *, read_only: bool = False) -> Iterator[Journal]:
-        """The journal; only one process may write it, any may read."""
-        if not read_only:
-            self.path.mkdir(parents=True, exist_ok=True)
-        elif not self.journal_file.exists():
-            raise InputError(
-                f"{self.journal_file}: no journal; import readings, run the service, or name it with --data"
-            )
-        series = [(s.point, s.parameter) for s in plant.series]
-        journal = open_journal(self.journal_file, series, outbox=plant.influxdb is not None, read_only=read_only)
-        try:
-            yield journal
-        finally:
-            journal.close()
-
-    @contextmanager
-    def source(self, plant: Plant) -> Iterator[ReadingSource]:
-        """Where readings are read from by ``store.read_from``: this folder's journal, or InfluxDB."""
-        if plant.read_from == "influxdb" and plant.influxdb is not None:
-            server = InfluxServer(plant.influxdb)
-            try:
-                yield InfluxSource(server, plant.id, [(s.point, s.parameter) for s in plant.series])
-            finally:
-                server.close()
-            return
-        with self.journal(plant, read_only=True) as journal:
-            yield journal
-
-    @contextmanager
-    def judged(self, plant: Plant) -> Iterator[AnnotatedSource]:
-        """The readings of :meth:`source` under the annotations of this folder's ledger."""
-        with self.source(plant) as source:
-            standing: Sequence[Annotation] = ()
-            if self.ledger_file.exists():
-                with self.ledger() as ledger:
-                    standing = ledger.annotations.standing()
-            yield AnnotatedSource(plant, source, standing)
-
-    @property
-    def ledger_file(self) -> Path:
-        """Alerts, statements, laboratory results, annotations, keys."""
-        return self.path / "ledger.sqlite"
-
-    @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        """The ledger; made where there is none."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(f"sqlite:///{self.ledger_file}")
-        try:
-            yield ledger
-        finally:
-            ledger.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ from plant_monitor.cli.options import (
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.config.results_file import write_rows
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import Plant
-from plant_monitor.service import DataFolder
 from plant_monitor.windows import rfc3339
 
 AlertId = Annotated[int, typer.Argument(metavar="ID", min=1, help="As `alerts list` shows it.")]

@@ -30,12 +30,12 @@ from plant_monitor.config.readings_file import (
     iter_readings,
     write_readings,
 )
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.ingest.decoders import decode_again
 from plant_monitor.monitor import is_kept
 from plant_monitor.plant import Plant
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder
 from plant_monitor.store.outbox import BACKFILL
 from plant_monitor.windows import HOUR_MS, rfc3339
 

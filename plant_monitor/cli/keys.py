@@ -19,8 +19,8 @@ from plant_monitor.cli.options import (
 )
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
-from plant_monitor.service import DataFolder
 from plant_monitor.windows import rfc3339
 
 

@@ -17,11 +17,11 @@ from plant_monitor.cli.alerts import AttachedFiles, alert_desk, read_attached, s
 from plant_monitor.cli.options import DEFAULT_DATA, Author, DataDir, PlantFile, actor_of, messages, show
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
 from plant_monitor.ledger.objections import Objection, ObjectionEvent
 from plant_monitor.plant import Plant
-from plant_monitor.service import DataFolder
 from plant_monitor.settlement import check_objection
 from plant_monitor.windows import rfc3339
 

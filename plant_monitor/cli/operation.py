@@ -20,12 +20,13 @@ from plant_monitor.cli.options import (
 )
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.demo.run import run_demo
 from plant_monitor.doctor import around, servers
 from plant_monitor.errors import ConfigError, InputError, PlantMonitorError
 from plant_monitor.heartbeat import tell_systemd
 from plant_monitor.plant import Plant
-from plant_monitor.service import DataFolder, Service, Settings, log_to
+from plant_monitor.service import Service, Settings, log_to
 from plant_monitor.store.influx import InfluxServer
 from plant_monitor.store.influx_setup import set_up
 from plant_monitor.store.journal import Journal

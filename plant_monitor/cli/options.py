@@ -20,9 +20,9 @@ from plant_monitor.config.readings_file import (
     read_readings,
     write_rejects,
 )
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.plant import Name, Plant
 from plant_monitor.readings import ReadingSource
-from plant_monitor.service import DataFolder
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.windows import day_start_ms, parse_rfc3339
 

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from plant_monitor import __version__
 from plant_monitor.cli.options import PlantFile, messages, show
 from plant_monitor.config.plant_file import json_schema, load_plant
 from plant_monitor.errors import InputError, SourceError
@@ -39,12 +38,6 @@ def check(plant_file: PlantFile) -> int:
 def schema() -> int:
     """The JSON Schema of plant.yaml, for editors. 配置的 JSON Schema。"""
     sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-    return 0
-
-
-def version() -> int:
-    """The version. 版本。"""
-    sys.stdout.write(f"plant-monitor {__version__}\n")
     return 0
 
 

@@ -27,7 +27,6 @@ from plant_monitor.cli.options import (
     report,
     tell,
 )
-from plant_monitor.cli.statements import explain_statement
 from plant_monitor.cli.workers import usual_jobs, write_results
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.explain import explain_change
@@ -39,10 +38,10 @@ from plant_monitor.config.readings_file import (
 )
 from plant_monitor.config.results_file import read_results, write_evaluation, write_table
 from plant_monitor.config.scenario_file import load_scenario
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.plant import Name, Plant
 from plant_monitor.readings import ReadingSource
-from plant_monitor.service import DataFolder
 from plant_monitor.windows import local_windows
 
 
@@ -127,6 +126,8 @@ def explain(
 ) -> int:
     """How a day's verdict, or a member's statement, came about, in words and numbers. 说明判定或结算单的由来。"""
     if what[0] == "statement" and len(what) == 2:
+        from plant_monitor.cli.statements import explain_statement  # the ledger, which no verdict needs
+
         return explain_statement(what[1], member, readings, data)
     if len(what) != 4 or member:
         expected = "expected PLANT.yaml POINT PARAMETER DATE, or: statement NUMBER --member M"

@@ -44,10 +44,10 @@ from plant_monitor.clock import SystemClock
 from plant_monitor.config.costs_file import read_costs
 from plant_monitor.config.plant_file import load_plant, parse_plant
 from plant_monitor.config.results_file import write_statement
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.errors import InputError
 from plant_monitor.ledger import Ledger
 from plant_monitor.plant import Plant
-from plant_monitor.service import DataFolder
 from plant_monitor.settlement import Deed, StoredStatement
 from plant_monitor.statements.pdf import PdfNotPossible, render_pdf
 from plant_monitor.statements.workbook import workbook

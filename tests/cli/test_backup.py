@@ -11,8 +11,8 @@ import pytest
 
 from plant_monitor.cli import main
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder
 
 PLANT = """
 plant: {id: p, name: {zh: 厂, en: plant}, timezone: Asia/Shanghai, capacity_m3_d: 10}

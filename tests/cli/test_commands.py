@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ from servers import free_port
 
 from plant_monitor import __version__
 from plant_monitor.cli import main
+from plant_monitor.cli.app import COMMANDS, GROUPS
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.plant import ModbusDevice
-from plant_monitor.service import DataFolder
 from simulators.rows import RowServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,3 +239,28 @@ def test_what_was_dropped_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert len(out.splitlines()) == 1 + 3 and "were dropped" in err
     assert run("doctor", plant_file, "--data", data) == 0
     assert "dropped by retention: 4\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "spared"),
+    [
+        (("version",), "plant_monitor.config"),
+        (("check", str(EXAMPLE / "plant.yaml")), "plant_monitor.service"),
+        (("export", "--help"), "sqlalchemy"),
+        (("evaluate", "--help"), "sqlalchemy"),
+    ],
+)
+def test_a_command_imports_what_it_uses(command: tuple[str, ...], spared: str) -> None:
+    """The service and its libraries take two seconds to import, which `version` need not wait for."""
+    check = f"import sys; from plant_monitor.cli import main; main({command!r}); sys.exit({spared!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_knows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(f" {name} " in shown for name in (*COMMANDS, *GROUPS))
+    for group in GROUPS:
+        assert run(group, "--help") == 0
+    assert run("nonsense") == 2

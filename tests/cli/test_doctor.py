@@ -12,8 +12,8 @@ from plant_monitor import doctor
 from plant_monitor.cli.app import main
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder
 from tests.store.fake_influx import Answer, Asked, FakeInflux
 
 PLANT = """

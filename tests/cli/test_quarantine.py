@@ -7,12 +7,12 @@ import pytest
 
 from plant_monitor.cli import main
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.ingest.decoders import decoder_of
 from plant_monitor.ingest.decoding import Incoming
 from plant_monitor.ingest.payloads import decode_payload
 from plant_monitor.plant import MqttStation
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder
 
 NOW = 1_790_784_000_000  # 2026-10-01T00:00:00+08:00
 PLANT = """

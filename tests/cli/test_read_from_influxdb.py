@@ -7,7 +7,7 @@ from servers import Influxd
 from plant_monitor.cli import main
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
-from plant_monitor.service import DataFolder
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.store.forwarder import Forwarder
 from plant_monitor.store.influx import InfluxServer
 

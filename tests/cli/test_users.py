@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from plant_monitor.cli import main
-from plant_monitor.service import DataFolder
+from plant_monitor.data_folder import DataFolder
 
 PLANT = Path(__file__).resolve().parents[2] / "examples" / "xieqiao" / "plant.yaml"
 PASSWORD = "correct horse 电池"

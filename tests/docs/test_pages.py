@@ -14,7 +14,7 @@ from docs.doc_pages import PAGES, ROOT, Block, blocks, commands, links, pattern
 from docs.doc_shell import Shell
 from servers import free_port
 
-from plant_monitor.cli.app import app
+from plant_monitor.cli.app import command_line
 
 ROLES = ("operator", "member", "officer", "admin")
 TRIED = [page for page in PAGES if any(block.is_test for block in blocks(page))]
@@ -73,7 +73,7 @@ def _compare(where: str, block: Block, said: str) -> None:
 def test_every_command_and_option_exists(page: Path) -> None:
     for text in commands(page):
         words = text.split()
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(command_line(""))
         while words and hasattr(command, "commands"):
             name = words.pop(0)
             if "|" in name or name.startswith("-"):

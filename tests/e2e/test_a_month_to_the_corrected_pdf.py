@@ -24,8 +24,8 @@ from plant_monitor.api import ApiServices, create_app
 from plant_monitor.cli import main
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.live import Feed
-from plant_monitor.service import DataFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "xieqiao"

@@ -16,7 +16,7 @@ from running_service import service
 from servers import Mosquitto, free_port, wait_until
 
 from plant_monitor.config.plant_file import load_plant
-from plant_monitor.service import DataFolder
+from plant_monitor.data_folder import DataFolder
 
 PLANT = """
 plant: {id: full, name: {zh: 厂, en: plant}, timezone: Asia/Shanghai, capacity_m3_d: 1200}

@@ -22,8 +22,8 @@ from running_service import healthy, service
 from servers import Mosquitto, free_port, under_ci, wait_until
 
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.plant import ModbusDevice, Plant
-from plant_monitor.service import DataFolder
 from simulators.rows import RowServer
 
 from plant_monitor.clock import SystemClock  # isort: skip

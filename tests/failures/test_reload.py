@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from servers import free_port, wait_until
 
-from plant_monitor.service import DataFolder
+from plant_monitor.data_folder import DataFolder
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "xieqiao" / "plant.yaml"
 

@@ -12,9 +12,10 @@ import numpy as np
 from servers import Influxd, free_port, wait_until
 
 from plant_monitor.clock import ManualClock
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.plant import InfluxSettings, Plant
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder, Service, Settings
+from plant_monitor.service import Service, Settings
 from plant_monitor.windows import HOUR_MS, Windows, local_windows
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 10, 2)

@@ -20,8 +20,9 @@ from servers import Influxd, Mosquitto, free_port, wait_until
 from plant_monitor.alerts.lifecycle import Action, Kind
 from plant_monitor.clock import ManualClock
 from plant_monitor.config.plant_file import load_plant
+from plant_monitor.data_folder import DataFolder
 from plant_monitor.readings import Readings
-from plant_monitor.service import DataFolder, Service, Settings
+from plant_monitor.service import Service, Settings
 from plant_monitor.windows import HOUR_MS, parse_rfc3339
 
 T0 = parse_rfc3339("2026-10-01T00:00:00+08:00")
