@@ -6,9 +6,11 @@ shell. What may follow ``test``:
 * ``operator``, ``member``, ``officer``: ``$KEY`` is the demo's key of that role, ``$API`` its address;
 * ``stopped``: the demo has ended.
 
-A block of ```` ```text ```` right after it is what the reader sees: every line of it, in this order and none left out,
-must be in the output. ``…`` stands for anything, alone on a line for any lines. After ```` ```text like ```` numbers
-and gaps may be others: what is measured while the page is read, or depends on how long the demo has run.
+A block that begins with ```` ```python test ```` is a cell: the cells of a page share their names, and ``API`` and
+``KEY`` are in ``os.environ``. A block of ```` ```text ```` right after either is what the reader sees: every line,
+in this order and none left out, must be in the output. ``…`` stands for anything, alone on a line for any lines. After
+```` ```text like ```` numbers and gaps may be others: what is measured while the page is read, or depends on how long
+the demo has run.
 """
 
 from __future__ import annotations
@@ -44,7 +46,11 @@ class Block:
 
     @property
     def is_test(self) -> bool:
-        return self.info[:2] == ("sh", "test")
+        return self.info[:2] in (("sh", "test"), ("python", "test"))
+
+    @property
+    def is_python(self) -> bool:
+        return self.info[:1] == ("python",)
 
     @property
     def tags(self) -> tuple[str, ...]:

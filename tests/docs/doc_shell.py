@@ -6,6 +6,8 @@ imported it: same code, same arguments, its own process; its output goes where t
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import selectors
@@ -14,8 +16,11 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 PATIENCE_S = 60
 BIN = Path(sys.executable).parent
@@ -129,3 +134,25 @@ def serve(address: str) -> None:
 
 if __name__ == "__main__":
     serve(sys.argv[1])
+
+
+class Cells:
+    """The cells of a page in Python, as a notebook runs them: in one space of names, in the shell's folder."""
+
+    def __init__(self, folder: Path, values: dict[str, str]) -> None:
+        self._folder, self._values = folder, values
+        self._names: dict[str, object] = {}
+        self.key = ""
+
+    def run(self, text: str) -> tuple[bool, str]:
+        """Whether it ran to its end, and what it printed; or what it raised."""
+        out = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+            patch.chdir(self._folder)
+            for name, value in {**self._values, "KEY": self.key}.items():
+                patch.setenv(name, value)
+            try:
+                exec(compile(text, "cell", "exec"), self._names)
+            except Exception:  # noqa: BLE001  told as the cell would tell it
+                return False, out.getvalue() + traceback.format_exc()
+        return True, out.getvalue()

@@ -11,7 +11,7 @@ import pytest
 import typer
 from docs.doc_demo import START, Demo
 from docs.doc_pages import PAGES, ROOT, Block, blocks, commands, links, pattern
-from docs.doc_shell import Shell
+from docs.doc_shell import Cells, Shell
 from servers import free_port
 
 from plant_monitor.cli.app import command_line
@@ -33,7 +33,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, scratch: Path, reque
         (scratch / "demo-data").symlink_to(demo.folder)
         values["API"] = f"http://127.0.0.1:{demo.port}/api/v1"
     typed = _typed(scratch)
-    shell = Shell(scratch, values)
+    shell, cells = Shell(scratch, values), Cells(scratch, values)
     try:
         for block in tried:
             for tag in block.tags:
@@ -42,7 +42,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, scratch: Path, reque
                     demo.stop()
                 else:
                     shell.run(f"KEY={demo.keys[tag]}")
-            good, said = shell.run(typed(block.text))
+                    cells.key = demo.keys[tag]
+            good, said = cells.run(block.text) if block.is_python else shell.run(typed(block.text))
             where = f"{page.relative_to(ROOT)}:{block.line}"
             assert good, f"{where} failed:\n{block.text}\nit said:\n{said}"
             _compare(where, block, said.replace(f"{scratch}/tmp/", "/tmp/"))
