@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -248,11 +249,19 @@ class Service:
             health=self.health,
             desk=self.desk,
             feed=self.feed,
+            quarantine=self.journal.quarantine,
             clock=self.clock,
             workbook=workbook,
             member_pdf=render_pdf,
         )
-        return ApiServer(create_app(services), self.settings.host, self.settings.port)
+        app = create_app(services)
+        if find_spec("nicegui") is None:
+            log.info("no console here: pip install 'plant-monitor[console]'")
+        else:
+            from plant_monitor.console.serving import add_console  # slow to load, and only who serves needs it
+
+            add_console(app)
+        return ApiServer(app, self.settings.host, self.settings.port)
 
     def _source(self, device: ModbusDevice | MqttStation, folder: Path, lines: Lines) -> ModbusPoller | MqttReceiver:
         if isinstance(device, ModbusDevice):
@@ -276,7 +285,7 @@ class ApiServer:
 
     def __init__(self, app: Any, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from plant_monitor import monitor
 from plant_monitor.alerts.lifecycle import Span
 from plant_monitor.api.access import Viewer, current_viewer
+from plant_monitor.api.errors import not_found
 from plant_monitor.api.exports import EXPORTED, export
 from plant_monitor.api.paging import Key, Row, decode_cursor, encode_cursor, page
 from plant_monitor.api.ranges import (
@@ -29,6 +32,7 @@ from plant_monitor.api.ranges import (
 from plant_monitor.api.schemas import (
     DayView,
     ExceedanceView,
+    ExplanationView,
     HeadroomNowView,
     HeadroomView,
     HourView,
@@ -118,6 +122,20 @@ def compliance_routes(services: ApiServices) -> APIRouter:
             "items": [{**asdict(x), "changed": rfc3339(x.changed_ms, zone)} for x in items],
             "next": encode_cursor((items[-1].id,)) if len(found) > query.limit else None,
         }
+
+    @router.get("/compliance/explanation", response_model=ExplanationView)
+    def get_explanation(
+        point: str,
+        parameter: str,
+        day: Annotated[date, Query(alias="date", description="local day")],
+        viewer: Annotated[Viewer, Depends(current_viewer)],
+    ) -> Any:
+        """How a day's verdicts on a series came about, in both languages: readings, hold, flow, mean, limit."""
+        found = viewer.point(point)
+        if found.find(parameter) is None:
+            raise not_found("parameter", parameter, "query.parameter")
+        lines = monitor.explained(services.plant, services.judged(), point, parameter, day)
+        return {"zh": [line.zh for line in lines], "en": [line.en for line in lines]}
 
     @router.get("/exceedances", response_model=Page[ExceedanceView], responses=EXPORTED)
     def get_exceedances(

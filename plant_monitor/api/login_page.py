@@ -1,4 +1,4 @@
-"""``/login`` and ``/logout``: a form of plain HTML that sets the session's cookie; API and pages then know who asks."""
+"""``/login`` and ``/logout``: a form of plain HTML that sets the session's cookie; the console needs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plant_monitor.api.gate import SESSION_COOKIE, session_token
 from plant_monitor.api.services import ApiServices
 from plant_monitor.api.throttle import LoginThrottle
 
-HOME = "/docs"
+HOME = "/console/"
 _LARGEST_FORM = 4_096  # bytes
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _WORDS = {

@@ -547,6 +547,16 @@ class SessionView(BaseModel):
     time: str = Field(description="the present on the service's clock")
 
 
+class RefusalView(BaseModel):
+    """What could not be taken as a reading and waits in quarantine."""
+
+    number: int
+    arrived: str
+    source: str = Field(description="device and register, or station and topic")
+    reason: str
+    content: str = Field(description="as it came, its beginning")
+
+
 class HealthView(BaseModel):
     """One word; operators and admins see more beside it."""
 

@@ -25,7 +25,7 @@ from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.live import Feed
 from plant_monitor.monitor import Verdicts
 from plant_monitor.plant import Plant
-from plant_monitor.readings import ReadingSource
+from plant_monitor.readings import ReadingSource, Refused
 from plant_monitor.settlement import Book
 
 T = TypeVar("T")
@@ -402,6 +402,26 @@ class VerdictBook(Protocol):
     ) -> Sequence[VerdictChange]: ...
 
 
+class StoredRefusal(Protocol):
+    """What could not be taken as a reading."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def refused(self) -> Refused: ...
+
+
+class Quarantine(Protocol):
+    """What was refused and is still waiting, the oldest first, behind a number."""
+
+    def __call__(self, limit: int, *, after_id: int) -> Sequence[StoredRefusal]: ...
+
+
+def nothing_refused(limit: int, *, after_id: int) -> Sequence[StoredRefusal]:
+    """The quarantine of a source that has none."""
+    return ()
+
+
 class ApiLedger(Protocol):
     """What the API needs of a ledger."""
 
@@ -453,6 +473,7 @@ class ApiServices:
     health: Callable[[], Mapping[str, Any]]
     desk: Desk
     feed: Feed
+    quarantine: Quarantine = nothing_refused
     clock: Clock = field(default_factory=SystemClock)
     registry: CollectorRegistry | None = None
     requests_per_s: float = 20.0

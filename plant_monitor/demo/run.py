@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import sys
 import threading
@@ -83,13 +84,16 @@ def _start_service(stage: Stage, port: int) -> tuple[Service, list[str]]:
 
 
 def _where(service: Service, stage: Stage) -> list[str]:
-    """Where to look further, and a key for each kind of person."""
-    now_ms = service.clock.now_ms()
-    keys = []
+    """Where to look further: an account and a key for each kind of person."""
+    now_ms, ledger = service.clock.now_ms(), service.ledger
+    keys, password = [], f"demo-{secrets.token_hex(4)}"
     for role, member in (("operator", ""), ("member", stage.plant.members[0].id), ("officer", ""), ("admin", "")):
-        made = service.ledger.keys.add(role, now_ms=now_ms, member=member, label="demo", actor="demo")
+        made = ledger.keys.add(role, now_ms=now_ms, member=member, label="demo", actor="demo")
+        ledger.users.add(role, role, now_ms=now_ms, member=member, password=password, actor="demo")
         keys.append(f"  {role + (f' ({member})' if member else ''):20} {made.secret}")
     return [
+        f"控制台 Console: {service.api_url}/   账户 accounts: operator, member, officer, admin",
+        f"密码 password of each: {password}",
         f"API: {service.api_url}/docs   curl -H 'Authorization: Bearer KEY' {service.api_url}/api/v1/headroom",
         *keys,
         f"数据 Data, alerts and logs: {stage.folder}   结束 End: Ctrl-C",

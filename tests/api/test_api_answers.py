@@ -375,3 +375,19 @@ def test_times_are_the_plants(world: World) -> None:
     assert first == rfc3339(OCT_1, world.plant.zone)
     assert world.get("alpha", "/plant").json()["timezone"] == "Asia/Shanghai"
     assert OCT_1 + 3 * DAY < NOW
+
+
+def test_a_verdict_is_explained_to_those_who_may_read_its_readings(world: World) -> None:
+    about = {"point": "alpha-outfall", "parameter": "cod_cr", "date": "2026-10-01"}
+    told = world.get("alpha", "/compliance/explanation", **about).json()
+    assert "0.6 g/L" in " ".join(told["en"]) and len(told["zh"]) == len(told["en"]) > 3
+    assert "beta" not in str(told)
+    for wrong in ({"point": "beta-outfall"}, {"point": "plant-effluent"}, {"parameter": "chloride"}):
+        assert world.get("alpha", "/compliance/explanation", **{**about, **wrong}).status_code == 404
+    assert world.get("alpha", "/compliance/explanation", **{**about, "date": "soon"}).status_code == 422
+
+
+def test_what_was_refused_is_for_operators(world: World) -> None:
+    assert world.get("operator", "/quarantine").json() == {"items": [], "next": None}
+    for who in ("alpha", "officer"):
+        assert world.get(who, "/quarantine").status_code == 403

@@ -42,6 +42,11 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str | None]] = {
     ("GET", "/warnings"): ("/warnings", "/warnings?point=beta-outfall"),
     ("GET", "/session"): ("/session", None),
     ("GET", "/latest"): ("/latest", None),
+    ("GET", "/quarantine"): (None, None),
+    ("GET", "/compliance/explanation"): (
+        None,  # it needs a query of its own
+        "/compliance/explanation?point=beta-outfall&parameter=cod_cr&date=2026-10-01",
+    ),
     ("GET", "/lab"): ("/lab", "/lab?point=beta-outfall"),
     ("POST", "/lab"): (None, None),
     ("GET", "/alerts"): ("/alerts", "/alerts?point=beta-outfall"),
