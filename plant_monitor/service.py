@@ -153,6 +153,7 @@ class Service:
         def stored(readings: Readings) -> None:
             last.note(readings)
             self.feed.readings(readings)
+            self.watch.note(readings)
 
         self.intake = Intake(self.journal, clock, stored=stored)
         lines = Lines()

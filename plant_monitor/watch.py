@@ -25,13 +25,17 @@ from plant_monitor.compliance.warnings import WarningKind
 from plant_monitor.errors import StoreError
 from plant_monitor.gateways import groups
 from plant_monitor.plant import Plant
-from plant_monitor.readings import Dropped, ReadingSource, Touched
+from plant_monitor.readings import OVER_RANGE, Dropped, Readings, ReadingSource, Touched
 from plant_monitor.windows import HOUR_MS, day_start_ms, local_day, local_windows, rfc3339
 
 log = structlog.get_logger()
 
 #: How long after its end a window is judged: the last result of a window arrives just after it.
 SETTLE_MS = 120_000
+#: What comes late is looked at after this pause at least, ...
+LEAST_PAUSE_MS = 500
+#: ... and so many times as long as the last look took: a backlog is worth a look now and then, not all of a core.
+PAUSES = 4
 
 
 class WatchedJournal(ReadingSource, Protocol):
@@ -136,7 +140,7 @@ class Watch:
         self._groups = groups(plant)
         self._annotations, self._verdicts = ledger.annotations, ledger.verdicts
         self._clock, self._every_ms, self._tell = clock, every_ms, judged
-        self._stop = threading.Event()
+        self._wake, self._stopping = threading.Event(), False
         self._thread: threading.Thread | None = None
         self._seen = 0  # token of the journal up to which all is evaluated
         self._row: int | None = None  # of the annotations, likewise
@@ -156,7 +160,8 @@ class Watch:
 
     def stop(self) -> None:
         """End the thread after the evaluation under way."""
-        self._stop.set()
+        self._stopping = True
+        self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -174,8 +179,12 @@ class Watch:
         return self._latest
 
     def _run(self) -> None:
-        due = self._clock.now_ms()
-        while not self._clock.wait_until(due, self._stop):
+        due = earliest = self._clock.now_ms()
+        while not self._stopping:
+            if self._clock.wait_until(due, self._wake):
+                self._wake.clear()
+                due = min(due, earliest)
+                continue
             began = self._clock.now_ms()
             try:
                 self.step(began)
@@ -186,7 +195,22 @@ class Watch:
                 if self._error is None:
                     log.error("cannot evaluate for now", error=str(error), exc_info=not isinstance(error, StoreError))
                 self._error = f"{type(error).__name__}: {error}"
-            due = began + self._every_ms
+            due = min(began + self._every_ms, self._next_hour_ms(began))
+            ended = self._clock.now_ms()
+            earliest = ended + max(LEAST_PAUSE_MS, PAUSES * (ended - began))
+
+    def note(self, readings: Readings) -> None:
+        """These are stored. What proves something by itself is looked at soon: a mark ``T``, a time that was judged."""
+        judged = self._judged_until
+        if judged is None or len(readings) == 0:
+            return
+        if (readings.time < judged // HOUR_MS * HOUR_MS).any() or (readings.mark == OVER_RANGE).any():
+            self._wake.set()
+
+    def _next_hour_ms(self, now_ms: int) -> int:
+        """When the hour that runs, or has just ended, can be judged."""
+        begin_ms = day_start_ms(local_day(now_ms - SETTLE_MS, self._plant.zone), self._plant.zone)
+        return begin_ms + ((now_ms - SETTLE_MS - begin_ms) // HOUR_MS + 1) * HOUR_MS + SETTLE_MS
 
     # --- evaluation ----------------------------------------------------------------------------
 

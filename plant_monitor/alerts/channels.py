@@ -20,6 +20,9 @@ from rich.text import Text
 from plant_monitor.alerts.envelope import Envelope, Message, NotSent, Sender
 from plant_monitor.notify import Channel
 
+#: Names the message in what has headers, the same however often it is sent.
+KEY_HEADER = "Idempotency-Key"
+
 
 def open_senders(
     channels: Iterable[Channel], *, base: Path, show: Callable[[Message], None] | None = None
@@ -123,6 +126,9 @@ class _AppriseSender:
 
     def send(self, envelope: Envelope) -> None:
         message = envelope.message
+        for service in self._target:
+            if hasattr(service, "headers"):  # e-mail and web hooks: by it a receiver knows a message that comes again
+                service.headers[KEY_HEADER] = envelope.name
         with apprise.LogCapture(level=apprise.logging.WARNING) as log:
             try:
                 taken = self._target.notify(

@@ -65,8 +65,16 @@ _STATISTICS = {
 }
 
 
-CASE_ZH = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明")
-CASE_EN = ("Answer by", " (official holidays not known yet: counted by weekdays)", "For", "Said")
+CASE_ZH = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明", "迟报", "小时(服务中断或数据迟到)")
+CASE_EN = (
+    "Answer by",
+    " (official holidays not known yet: counted by weekdays)",
+    "For",
+    "Said",
+    "Late",
+    " h (the service was down, or the data came late)",
+)
+LATE_MS = 1_800_000  # after the end of what is told; within it a verdict is given and told
 
 
 def message(change: Change, plant: Plant, language: str, until: Deadlines | None = None) -> Message:
@@ -159,10 +167,13 @@ class _Facts:
         ]
         return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._number("Alert: ")])
 
-    def _case(self, words: tuple[str, str, str, str], colon: str) -> list[str]:
-        """Until when somebody has to answer, who, and what was said with the step."""
-        answer_by, uncertain, assignee, said = words
+    def _case(self, words: tuple[str, str, str, str, str, str], colon: str) -> list[str]:
+        """How late it is told, until when somebody has to answer, who, and what was said with the step."""
+        answer_by, uncertain, assignee, said, late, hours = words
         lines = []
+        behind_ms = self.change.time_ms - self.worst.end_ms
+        if self.transition is Transition.OPENED and self.alert.kind not in CASES and behind_ms > LATE_MS:
+            lines.append(f"{late}{colon}{number(behind_ms / 3_600_000)}{hours}")
         if self.until is not None and self.until.answer_ms is not None:
             certain = "" if self.until.certain else uncertain
             lines.append(f"{answer_by}{colon}{self._time(self.until.answer_ms)}{certain}")

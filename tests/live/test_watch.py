@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from servers import wait_until
 
 from plant_monitor import monitor
 from plant_monitor.alerts.channels import open_senders
@@ -39,7 +40,7 @@ from plant_monitor.plant import (
     Statistic,
     Suspicion,
 )
-from plant_monitor.readings import Readings
+from plant_monitor.readings import NORMAL, OVER_RANGE, Readings
 from plant_monitor.store.journal import Journal, open_journal
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.watch import SETTLE_MS, Watch
@@ -514,3 +515,30 @@ def test_another_limit_judges_old_days_anew_and_opens_no_alert(live: Live) -> No
     third.at(T0 + 10 * DAY_MS + 3 * SETTLE_MS)
     assert len(history(third)) == count, "once"
     closed(third)
+
+
+def test_what_proves_something_by_itself_is_looked_at_before_the_minute_is_over(live: Live) -> None:
+    """A late reading of a day that was judged, and a mark T; what merely goes on waits for the minute."""
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 100.0, 2, count=20)]))
+    now = T0 + DAY_MS + 10 * 60_000
+    live.clock.set(now)
+    live.watch.start()
+    try:
+        wait_until(lambda: live.watch.health()["judged_until_ms"] == now - SETTLE_MS, what="the first look")
+        wait_until(lambda: live.clock.waits("watch"), what="the end of the look")
+        live.clock.set(now + 1_000)  # the pause after a look
+        late = hours(0, 2000.0, 2, first=20, count=4)
+        live.append(late)
+        live.watch.note(Readings.of(np.array([now]), 0, np.array([9.0]), np.array([NORMAL])))
+        assert live.ledger.alerts.find(kind=AlertKind.EXCEEDANCE) == ()
+        live.watch.note(late)
+        wait_until(lambda: live.ledger.alerts.find(kind=AlertKind.EXCEEDANCE), what="the alert of a late reading")
+        wait_until(lambda: live.clock.waits("watch"), what="the end of the look")
+        live.clock.set(now + 2_000)
+        over = Readings.of(np.array([now]), 2, np.array([np.nan]), np.array([OVER_RANGE]))
+        live.append(over)
+        live.watch.note(over)
+        wait_until(lambda: live.ledger.alerts.find(kind=AlertKind.OVER_RANGE), what="the alert of a mark T")
+        assert live.clock.now_ms() < now + 60_000
+    finally:
+        live.watch.stop()
