@@ -150,15 +150,20 @@ class Client:
 
     def live(self, *, last_id: str = "", **filters: str) -> Iterator[LiveEvent]:
         """What happens, for as long as one listens. A line that breaks is taken up again where it was left."""
+        connected = False
         while True:
             try:
                 with self._ask("GET", "/live", filters, headers={"Last-Event-ID": last_id}) as answer:
+                    connected = True
                     for event in _events(answer):
                         last_id = event.id or last_id
                         if event.kind:
                             yield event
             except (OSError, HTTPException):
                 pass  # it broke while it was read: dead, or the service ended
+            except ApiProblem as problem:
+                if not connected or problem.status not in (0, 429, 503):
+                    raise  # it never was there, or it is there and says no
             self._sleep(3.0)
 
     def _ask(

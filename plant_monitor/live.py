@@ -73,17 +73,17 @@ class Feed:
         for alert in alerts:
             self._tell("alert", alert)
 
-    def evaluated(self, evaluation: Evaluation, now_ms: int) -> None:
+    def evaluated(self, evaluation: Evaluation, now_ms: int, news: bool = True) -> None:
         """These windows were judged: those that have begun and differ from what was told before.
 
-        What the first evaluation after a start says is not news.
+        What is evaluated at a start is no news: it is what the next is compared with.
         """
         windows, zone = evaluation.windows, self._plant.zone
         if not windows.days:
             return
         self._today = today = max(windows.days[-1], self._today or windows.days[-1])
         recent = {(today - timedelta(days=i)).isoformat() for i in range(DAYS_TOLD)}
-        first, told = not self._told, {key: row for key, row in self._told.items() if key[1][:10] in recent}
+        told = {key: row for key, row in self._told.items() if key[1][:10] in recent}
         hours = {rfc3339(t, zone) for t in windows.hour_edges[:-1].tolist() if t <= now_ms}
         changed: dict[Kind, tuple[Row, ...]] = {
             "hours": tuple(_changed(evaluation.hourly, "hour", {h for h in hours if h[:10] in recent}, told)),
@@ -91,7 +91,7 @@ class Feed:
         }
         self._told = told
         for kind, rows in changed.items():
-            if rows and not first:
+            if rows and news:
                 self._tell(kind, rows)
 
     def _tell(self, kind: Kind, content: Readings | tuple[Row, ...] | Alert) -> None:

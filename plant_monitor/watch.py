@@ -122,7 +122,8 @@ class Results(Protocol):
 
 
 class Watch:
-    """Evaluates what is touched, every ``every_ms``; ``judged`` is told of each evaluation and how far it reaches."""
+    """Evaluates what is touched, every ``every_ms``. ``judged`` is told of each evaluation, how far it reaches, and
+    whether it is more than what a start begins with."""
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ class Watch:
         clock: Clock,
         *,
         every_ms: int = 60_000,
-        judged: Callable[[Evaluation, int], None] | None = None,
+        judged: Callable[[Evaluation, int, bool], None] | None = None,
     ) -> None:
         self._plant, self._journal, self._desk, self._results = plant, journal, desk, results
         self._groups = groups(plant)
@@ -256,7 +257,7 @@ class Watch:
         if self._results is not None:
             self._results.publish(evaluation)
         if self._tell is not None:
-            self._tell(evaluation, now_ms - SETTLE_MS)
+            self._tell(evaluation, now_ms - SETTLE_MS, self._judged_until is not None)
 
     def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
         """Local days as they are judged at an instant."""

@@ -31,6 +31,7 @@ from plant_monitor.api.service_routes import service_routes
 from plant_monitor.api.services import ApiServices
 from plant_monitor.api.settlement_routes import settlement_routes
 from plant_monitor.api.statement_routes import statement_routes
+from plant_monitor.api.summaries import SUMMARIES
 
 __all__ = ["ApiServices", "create_app"]
 
@@ -127,7 +128,8 @@ def _describe_keys(app: FastAPI) -> None:
             schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
             schemes["key"] = {"type": "http", "scheme": "bearer", "description": "plant-monitor keys add …"}
             for path, operations in schema["paths"].items():
-                for operation in operations.values():
+                for method, operation in operations.items():
+                    operation["summary"] = SUMMARIES.get(f"{method.upper()} {path.removeprefix(PREFIX)}", "")
                     operation["security"] = [{"key": []}, {}] if path in OPEN else [{"key": []}]
             app.openapi_schema = schema
         return app.openapi_schema

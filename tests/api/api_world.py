@@ -250,7 +250,7 @@ def object_to_something(ledger: Ledger) -> None:
 
 def happened(world: World) -> None:
     """Everything that a stream tells, of every point, and its end: the whole can then be read at once."""
-    world.feed.evaluated(world.evaluations(date(2026, 10, 1), date(2026, 10, 2)), NOW)
+    world.feed.evaluated(world.evaluations(date(2026, 10, 1), date(2026, 10, 2)), NOW, news=False)
     world.feed.evaluated(world.evaluations(date(2026, 10, 3), date(2026, 10, 4)), NOW)
     world.feed.readings(make_readings(world.plant))
     world.feed.alerts(world.ledger.alerts.find())

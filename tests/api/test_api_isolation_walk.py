@@ -139,5 +139,6 @@ def test_each_parameter_and_route_is_described(world: World) -> None:
     for method, path, operation in operations(world):
         assert set(operation["tags"]) <= set(tags), path
         assert operation["description"] and operation["operationId"], (method, path)
+        assert re.fullmatch(r".*[一-龥A-Z].* · .*[a-z].*", operation["summary"]), f"{method} {path}: api/summaries.py"
     for description in tags.values():
         assert re.search("[一-龥]", description) and re.search("[a-z]{4}", description)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from api.api_world import HOUR, NOW, OCT_1, World, alert_of, happened, make_world
+from api.api_world import NOW, OCT_1, World, alert_of, happened, make_world
 from servers import free_port
 
 from plant_monitor.api.access import Viewer, ViewerRole
@@ -187,7 +186,6 @@ def test_who_is_slow_misses_some_and_is_told(world: World) -> None:
         for i in range(3000):
             world.feed.readings(Readings.of([OCT_1 + i], 0, [1.0]))
         got.append(await anext(texts))
-        world.feed.evaluated(world.evaluations(date(2026, 10, 3), date(2026, 10, 3)), OCT_1 + 3 * 24 * HOUR)
         world.feed.close()
         return got + [text async for text in texts]
 

@@ -57,7 +57,7 @@ def test_of_a_backlog_the_newest_of_each_series_are_told() -> None:
 def test_windows_are_told_when_they_are_new_or_differ() -> None:
     feed = Feed(PLANT, 1)
     oct_3, oct_4 = date(2026, 10, 3), date(2026, 10, 4)
-    feed.evaluated(evaluated(oct_3, oct_3), NOW)
+    feed.evaluated(evaluated(oct_3, oct_3), NOW, news=False)
     assert feed.newest == 0  # what a start says is no news
     feed.evaluated(evaluated(oct_3, oct_3), NOW)
     assert feed.newest == 0
@@ -76,7 +76,7 @@ def test_windows_are_told_when_they_are_new_or_differ() -> None:
 
 def test_days_gone_by_are_no_news() -> None:
     feed = Feed(PLANT, 1)
-    feed.evaluated(evaluated(date(2026, 10, 3), date(2026, 10, 4)), NOW)
+    feed.evaluated(evaluated(date(2026, 10, 3), date(2026, 10, 4)), NOW, news=False)
     late = Readings.of([OCT_1 + 5 * HOUR], COD, [4000.0])
     feed.evaluated(evaluated(date(2026, 10, 1), date(2026, 10, 1), late), NOW)
     assert feed.newest == 0
