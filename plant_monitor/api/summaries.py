@@ -12,6 +12,7 @@ SUMMARIES = {
     "GET /compliance/daily": "日均值与判定 · daily means and verdicts",
     "GET /compliance/hourly": "小时值与判定 · hourly values and verdicts",
     "GET /compliance/history": "改变过的判定及原因 · verdicts that changed, and why",
+    "GET /compliance/explanation": "一个判定如何得出 · how a verdict came about",
     "GET /exceedances": "超标过程 · runs of exceeded windows",
     "GET /headroom": "每日进水与余量 · inflow and headroom by day",
     "GET /headroom/now": "当前余量与七日预测 · headroom now, and the week ahead",
@@ -47,6 +48,7 @@ SUMMARIES = {
     "POST /objections/{objection}/{action}": "处理异议 · act on an objection",
     "GET /live": "实时事件流 · what happens, as it happens",
     "GET /health": "服务状态 · how the service is",
+    "GET /quarantine": "被拒收的数据 · what was refused, and why",
     "GET /session": "当前密钥或账号 · who asks",
     "GET /metrics": "Prometheus 指标 · metrics",
 }

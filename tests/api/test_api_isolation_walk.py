@@ -31,6 +31,7 @@ NAMES = {
 PLAIN: dict[tuple[str, str], str] = {
     **{(name, "query"): "" for name in ("limit", "cursor", "from", "to", "format", "step", "pixels", "verdict")},
     **{(name, "query"): "" for name in ("kind", "state", "period", "month", "statement")},
+    ("date", "query"): "2026-10-01",
     ("last-event-id", "header"): "",
     ("number", "path"): "2026-10-02",  # of a statement: whole only to operators, of a member its rows
     ("place", "path"): "1",
@@ -50,6 +51,11 @@ def operations(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def parameters(operation: dict[str, Any]) -> list[tuple[str, str]]:
     return [(p["name"], p["in"]) for p in operation.get("parameters", [])]
+
+
+def required(operation: dict[str, Any]) -> list[str]:
+    """Query parameters without which nothing is answered."""
+    return [p["name"] for p in operation.get("parameters", []) if p["in"] == "query" and p["required"]]
 
 
 def formats(operation: dict[str, Any]) -> list[str]:
@@ -74,7 +80,7 @@ def test_what_is_anothers_is_not_there_in_any_route_filter_or_form(world: World)
         for name in [p for p in known if p in NAMES]:
             values = beta_alerts if name[0] == "alert" else [betas[name]]
             for value, form in itertools.product(values, formats(operation)):
-                theirs, nothing = (ask(world, method, path, known, name, v, form) for v in (value, ghost(name[0])))
+                theirs, nothing = (ask(world, method, path, operation, name, v, form) for v in (value, ghost(name[0])))
                 where = f"{method} {path} {name[0]}={value} {form}"
                 own_only = method == "POST" and theirs.status_code == 403  # for operators alone, whatever is named
                 assert own_only or theirs.status_code == 404, (where, theirs.text)
@@ -89,12 +95,14 @@ def ghost(name: str) -> str:
 
 
 def ask(
-    world: World, method: str, path: str, known: list[tuple[str, str]], name: tuple[str, str], value: str, form: str
+    world: World, method: str, path: str, operation: dict[str, Any], name: tuple[str, str], value: str, form: str
 ) -> Any:
     """One request of alpha; what else is to be said is its own."""
-    own = {"member": "alpha", "point": "alpha-outfall", **{n: v for (n, _), v in PLAIN.items() if v}}
-    filled = {n: value if (n, where) == name else own.get(n, "1") for n, where in known if where == "path"}
-    query = {name[0]: value} if name[1] == "query" else {}
+    own = {"member": "alpha", "point": "alpha-outfall", "parameter": "cod_cr"}
+    own |= {n: v for (n, _), v in PLAIN.items() if v}
+    path_names = [n for n, where in parameters(operation) if where == "path"]
+    filled = {n: value if (n, "path") == name else own.get(n, "1") for n in path_names}
+    query = {n: own[n] for n in required(operation)} | ({name[0]: value} if name[1] == "query" else {})
     if form:
         query["format"] = form
     body = BODIES.get(path, {"comment": "x"}) if method == "POST" else None
@@ -122,7 +130,7 @@ def test_no_route_or_form_says_what_the_asker_may_not_know(world: World, who: st
     happened(world)
     words = ["beta", "chloride", "basin"] if who == "alpha" else ["beta-lab", "255.01"]  # to an officer: costs
     for method, path, operation in operations(world):
-        if method != "GET" or "{" in path:
+        if method != "GET" or "{" in path or required(operation):
             continue
         for form in formats(operation):
             query = {"from": "2026-10-01"} if ("from", "query") in parameters(operation) else {}
