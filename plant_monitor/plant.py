@@ -300,6 +300,15 @@ class Quality:
     suspicion: Suspicion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PublicScreen:
+    """What everybody may see without signing in (公示大屏)."""
+
+    points: tuple[str, ...]
+    parameters: tuple[str, ...] = ()  # empty = every one of these points
+    headroom: bool = False  # also inflow and what is left of the capacity
+
+
 @dataclass(frozen=True)
 class Plant:
     """Everything plant.yaml says."""
@@ -322,6 +331,7 @@ class Plant:
     tariff: Tariff = Tariff()
     notify: Notify = field(default_factory=Notify)
     quality: Quality = Quality()
+    public_screen: PublicScreen | None = None  # None = nothing is public
     standard_units: Mapping[str, str] = field(default_factory=dict, repr=False)  # of parameters known by name
     digest: str = ""  # sha256 of the file's bytes; verdicts and statements name it
     source_text: str = field(default="", repr=False)

@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from plant_monitor.alerts.lifecycle import Action, Alert, Kind, State
 from plant_monitor.api.errors import ApiError, not_found
-from plant_monitor.plant import FLOW, LimitSet, Member, Plant, Point
+from plant_monitor.plant import FLOW, LimitSet, Member, Plant, Point, Series
 
 TOTAL = "TOTAL"
 
@@ -228,6 +228,15 @@ class Viewer:
         """403 for who does not run the service."""
         if not self.sees_service:
             raise ApiError(403, "forbidden", "this needs the key of an operator or admin")
+
+
+def published(plant: Plant) -> tuple[Series, ...]:
+    """The series that everybody may see, with values and verdicts: what plant.yaml publishes, and nothing else."""
+    screen = plant.public_screen
+    if screen is None:
+        return ()
+    shown = [plant.point_by_id[p] for p in screen.points]
+    return tuple(s for p in shown for s in p.series if not screen.parameters or s.parameter in screen.parameters)
 
 
 def current_viewer(request: Request) -> Viewer:

@@ -26,6 +26,7 @@ from plant_monitor.api.metrics import ApiMetrics, Measure
 from plant_monitor.api.mute_routes import mute_routes
 from plant_monitor.api.objection_routes import objection_routes
 from plant_monitor.api.plant_routes import plant_routes
+from plant_monitor.api.public_routes import public_routes
 from plant_monitor.api.readings_routes import readings_routes
 from plant_monitor.api.service_routes import service_routes
 from plant_monitor.api.services import ApiServices
@@ -88,6 +89,7 @@ def create_app(services: ApiServices) -> FastAPI:
         member_routes,
         readings_routes,
         latest_routes,
+        public_routes,
         compliance_routes,
         annotation_routes,
         lab_routes,

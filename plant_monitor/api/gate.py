@@ -26,8 +26,8 @@ from plant_monitor.api.services import ApiServices, Holder
 from plant_monitor.errors import StoreError
 
 PREFIX = "/api/v1"
-# Answered without a key: health says one word, the other two say how to ask.
-OPEN = frozenset({f"{PREFIX}/health", f"{PREFIX}/openapi.json", f"{PREFIX}/docs"})
+# Answered without a key: health says one word, public what plant.yaml publishes, the other two say how to ask.
+OPEN = frozenset({f"{PREFIX}/health", f"{PREFIX}/public", f"{PREFIX}/openapi.json", f"{PREFIX}/docs"})
 BURST_S = 10.0
 SESSION_COOKIE = "plant_monitor_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -115,6 +115,36 @@ class LatestView(BaseModel):
     stale: bool = Field(description="it holds no longer: two intervals have passed without another")
 
 
+class PublicDayView(BaseModel):
+    """A verdict that is published."""
+
+    date: str
+    statistic: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    unit: str | None
+    limit_set: str
+    valid_share: float | None
+    verdict: str
+
+
+class PublicSeriesView(LatestView):
+    """A series that is published: its last reading, and the verdicts of today and the day before."""
+
+    name: NameView | None = Field(description="of the point")
+    days: list[PublicDayView]
+
+
+class PublicView(BaseModel):
+    """What plant.yaml publishes."""
+
+    plant: NameView
+    time: str
+    series: list[PublicSeriesView]
+    headroom: dict[str, Any] | None = Field(description="a row of `/headroom/now`: the last 24 h of the plant's water")
+
+
 class WindowView(BaseModel):
     """The readings of a window put together."""
 

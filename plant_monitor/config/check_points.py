@@ -42,6 +42,23 @@ def check_members(draft: Draft) -> None:
                 draft.report(loc, f"{day} a second time", "one change a day")
 
 
+def check_public_screen(draft: Draft) -> None:
+    """Points that there are, and parameters that one of them has."""
+    screen = draft.file.public_screen
+    if screen is None:
+        return
+    if not screen.points:
+        draft.report(("public_screen", "points"), "no point", "at least one point, or no public_screen")
+    measured = set[str]()
+    for i, point in enumerate(screen.points):
+        if draft.known(("public_screen", "points", i), point, draft.declared.points, "the id of a point"):
+            measured |= {q for p in draft.file.points if p.id == point for q in p.parameters}
+    for i, parameter in enumerate(screen.parameters):
+        if parameter not in measured:
+            expected = f"a parameter of these points ({', '.join(sorted(measured)) or 'they have none'})"
+            draft.report(("public_screen", "parameters", i), repr(parameter), expected)
+
+
 def check_points(draft: Draft) -> None:
     """Points, their members and their series."""
     draft.once("points", "each point once")

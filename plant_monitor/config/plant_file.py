@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from plant_monitor.config.check_devices import check_devices
 from plant_monitor.config.check_limits import check_limit_sets, check_limits_of_points
 from plant_monitor.config.check_notify import check_notify
-from plant_monitor.config.check_points import check_members, check_plant, check_points
+from plant_monitor.config.check_points import check_members, check_plant, check_points, check_public_screen
 from plant_monitor.config.check_services import check_store, check_tariff
 from plant_monitor.config.draft import Declared, Draft
 from plant_monitor.config.quality import check_quality
@@ -34,6 +34,7 @@ _CHECKS = (
     check_plant,
     check_members,
     check_points,
+    check_public_screen,
     check_limit_sets,
     check_limits_of_points,
     check_devices,

@@ -24,6 +24,7 @@ from plant_monitor.config.schema import (
     ParameterSection,
     PlantFile,
     PointSection,
+    PublicScreenSection,
     StoreSection,
     TariffSection,
 )
@@ -39,6 +40,7 @@ from plant_monitor.plant import (
     Plant,
     Point,
     PriceChange,
+    PublicScreen,
     Represents,
     Role,
     Series,
@@ -78,10 +80,17 @@ def plant_record(
         tariff=_tariff(file.tariff),
         notify=notify_record(file.notify, secret),
         quality=quality_record(file.quality, shipped_quality()),
+        public_screen=_public_screen(file.public_screen),
         standard_units=DEFAULT_UNITS,
         digest=digest,
         source_text=text,
     )
+
+
+def _public_screen(section: PublicScreenSection | None) -> PublicScreen | None:
+    if section is None:
+        return None
+    return PublicScreen(tuple(section.points), tuple(section.parameters), section.headroom)
 
 
 def _member(member: MemberSection) -> Member:

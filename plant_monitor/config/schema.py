@@ -281,6 +281,14 @@ class QualitySection(Section):
     )
 
 
+class PublicScreenSection(Section):
+    """What everybody who reaches the service sees without signing in; without this section nothing."""
+
+    points: list[Id] = Field(description="points whose values and verdicts are shown")
+    parameters: list[Id] = Field([], description="the parameters shown; omitted: every one of these points")
+    headroom: Flag = Field(False, description="also show the inflow and what is left of the capacity")
+
+
 class PlantFile(Section):
     """plant.yaml."""
 
@@ -294,3 +302,4 @@ class PlantFile(Section):
     tariff: TariffSection = Field(TariffSection(), description="prices on top of the shared costs")
     notify: NotifySection = Field(NotifySection(), description="channels of the alerts")
     quality: QualitySection = Field(QualitySection(), description="data quality after HJ 355/356")
+    public_screen: PublicScreenSection | None = Field(None, description="what is public; omitted: nothing")

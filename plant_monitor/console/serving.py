@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plant_monitor.api.gate import SESSION_COOKIE, session_token
 from plant_monitor.api.login_page import LANGUAGE_COOKIE, language_of, local
-from plant_monitor.console import analysis, bills, calendar, cases, devices, overview, trends, usage
+from plant_monitor.console import analysis, bills, calendar, cases, devices, overview, public, trends, usage
 from plant_monitor.console.asking import Asking, NotAnswered
 from plant_monitor.console.page import HOME_OF, MENU, Visit, frame
 from plant_monitor.console.words import Words
@@ -86,6 +86,14 @@ def add_console(app: FastAPI) -> None:
     @app.get(f"{ROOT}/console.css", include_in_schema=False)
     async def get_style() -> Response:
         return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
+
+    @app.get(f"{ROOT}/public", include_in_schema=False)
+    async def get_public(request: Request) -> Response:
+        return await public.public_page(request, Asking(_served, ""))
+
+    @app.get(f"{ROOT}/public.js", include_in_schema=False)
+    async def get_script() -> Response:
+        return Response(public.SCRIPT, media_type="text/javascript; charset=utf-8")
 
     _set_up()
     inner = app.router.lifespan_context

@@ -84,6 +84,7 @@ points:
     limits: [outlet]
     parameters: {flow: {unit: m3/h, interval: 10m}, cod_cr: {unit: mg/L, interval: 1h}}
   - {id: plant-basin, role: process, parameters: {dissolved_oxygen: {unit: mg/L, interval: 1h}}}
+public_screen: {points: [plant-effluent], parameters: [cod_cr], headroom: true}
 limit_sets:
   - id: intake
     title: {zh: 纳管协议, en: Intake agreement}

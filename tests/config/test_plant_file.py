@@ -412,7 +412,7 @@ def test_the_json_schema_describes_every_key() -> None:
     assert schema["required"] == ["plant", "points"]
     assert set(schema["properties"]) == {
         "plant", "members", "points", "limit_sets", "templates", "devices", "store", "tariff", "notify",
-        "quality",
+        "quality", "public_screen",
     }  # fmt: skip
     for name, part in schema["$defs"].items():
         for key, about in part["properties"].items():

@@ -240,6 +240,21 @@ def test_every_page_speaks_both_languages_in_light_and_dark(browser: Any, site: 
             assert wider <= 0, f"{path} is wider than a phone"
 
 
+def test_the_public_screen_shows_what_is_published_and_keeps_itself_fresh(browser: Any, site: Site) -> None:
+    with person(browser, site) as one:
+        one.go("/console/public")
+        held = one.text()
+        assert "化学需氧量" in held and "mg/L" in held and "余量" in held
+        assert "alpha" not in one.page.content() and "beta" not in one.page.content()
+        add(site, "plant-effluent", "cod_cr", 48.25)
+        one.page.locator('[data-parameter="cod_cr"] .value').filter(has_text="48.25 mg/L").wait_for()
+        one.page.context.set_offline(True)
+        one.page.locator("#board.stale").wait_for()
+        one.page.context.set_offline(False)
+        one.page.locator("#board:not(.stale)").wait_for()
+        one.wrong.clear()  # what could not be fetched meanwhile
+
+
 def test_no_command_pays_for_the_console() -> None:
     said = "import sys, plant_monitor.cli.app; sys.exit('nicegui' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", said], check=False).returncode == 0
