@@ -46,7 +46,7 @@ def test_the_document_describes_routes_keys_and_errors(world: World) -> None:
         for operation in operations.values():
             assert operation["description"], path
             assert operation["security"][0] == {"key": []}
-            assert ({} in operation["security"]) == (path == "/api/v1/health")
+            assert ({} in operation["security"]) == (path in ("/api/v1/health", "/api/v1/public"))
             for code in ("401", "404", "422"):
                 shape = operation["responses"][code]["content"]["application/json"]["schema"]
                 assert shape == {"$ref": "#/components/schemas/ErrorBody"}
