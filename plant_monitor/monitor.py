@@ -9,7 +9,7 @@ The work itself is done by the pure packages ``compliance``, ``allocation`` and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -280,12 +280,17 @@ def bill_running(
 
 
 def month_of_alerts(
-    plant: Plant, source: ReadingSource, alerts: Iterable[tuple[Alert, Trail]], month: Period
+    plant: Plant,
+    source: ReadingSource,
+    alerts: Iterable[tuple[Alert, Trail]],
+    month: Period,
+    judged: Callable[[date, date], Evaluation] | None = None,
 ) -> tuple[Row, ...]:
     """What a month's alerts come to, beside the hours and days that its readings exceed.
 
     ``alerts`` that opened in the month or in the :data:`EARLIER_MONTHS` before it, with their trails. Months
-    before the first reading are not compared with.
+    before the first reading are not compared with. ``judged(first, last)`` the evaluation of local days, where it is
+    remembered; the last day, which may still grow, is asked for by itself.
 
     Raises
     ------
@@ -294,7 +299,10 @@ def month_of_alerts(
     extent = days_with_readings(plant, source)
     if month.months != 1 or extent is None or extent[1] < month.first or extent[0] > month.last:
         raise InputError(f"found {month.label}, expected a month with readings, as 2026-10")
-    evaluation = evaluate_days(plant, source, month.first, min(month.last, extent[1]))
+    last = min(month.last, extent[1])
+    parts = [(month.first, last - timedelta(days=1)), (last, last)] if last > month.first else [(last, last)]
+    evaluate_part = judged or (lambda a, b: evaluate_days(plant, source, a, b))
+    evaluations = [evaluate_part(*part) for part in parts]
     earlier, before = [], month
     for _ in range(EARLIER_MONTHS):
         before = Period.parse(f"{before.first - timedelta(days=1):%Y-%m}", plant.zone)
@@ -303,7 +311,7 @@ def month_of_alerts(
     owners = {p.id: p.member or "" for p in plant.points}
     cases = [Case(alert.member or owners.get(alert.point, ""), alert, trail) for alert, trail in alerts]
     span = MonthSpan(month.label, month.start_ms, month.end_ms)
-    return analysis(cases, span, earlier, _exceeded(evaluation, owners), set(owners.values()))
+    return analysis(cases, span, earlier, _exceeded(evaluations, owners), set(owners.values()))
 
 
 def compared_from_ms(plant: Plant, month: Period) -> int:
@@ -314,17 +322,17 @@ def compared_from_ms(plant: Plant, month: Period) -> int:
     return before.start_ms
 
 
-def _exceeded(evaluation: Evaluation, owners: Mapping[str, str]) -> dict[str, Exceeded]:
+def _exceeded(evaluations: Sequence[Evaluation], owners: Mapping[str, str]) -> dict[str, Exceeded]:
     """Days, hours and the worst ratio by owner; an hour counts where a limit speaks of hours."""
     days: dict[str, set[str]] = {}
     hours: dict[str, set[str]] = {}
     worst: dict[str, float] = {}
-    for row in evaluation.daily.rows():
+    for row in (row for one in evaluations for row in one.daily.rows()):
         if row["verdict"] == "exceeded":
             owner = owners[row["point"]]
             days.setdefault(owner, set()).add(row["date"])
             worst[owner] = max(worst.get(owner, 0.0), row["ratio"] or 0.0)
-    for row in evaluation.hourly.rows():
+    for row in (row for one in evaluations for row in one.hourly.rows()):
         if row["verdict"] == "exceeded" and row["statistic"] in (Statistic.HOURLY_MEAN, Statistic.HOURLY_MEDIAN):
             hours.setdefault(owners[row["point"]], set()).add(row["hour"])
     return {

@@ -58,7 +58,7 @@ def analysis_routes(services: ApiServices) -> APIRouter:
             today = local_day(services.clock.now_ms(), plant.zone)
             period = Period.parse(month or f"{today:%Y-%m}", plant.zone)
             kept = services.ledger.alerts.opened_between(monitor.compared_from_ms(plant, period), period.end_ms)
-            rows = monitor.month_of_alerts(plant, services.judged(), kept, period)
+            rows = monitor.month_of_alerts(plant, services.judged(), kept, period, services.evaluation)
         except InputError as error:
             raise ApiError(422, "invalid", str(error), "query.month") from error
         own = {p.member or "" for p in viewer.own_points}

@@ -314,7 +314,7 @@ def test_a_month_of_alerts_and_a_members_part_of_it(world: World) -> None:
 
 def test_alerts_are_filtered_and_paged(world: World) -> None:
     whole = world.items("operator", "/alerts")
-    assert len(whole) == 4
+    assert len(whole) == 5  # four exceedances, and the objection
     assert all_pages(world, "operator", "/alerts", limit=1) == whole
     assert all_pages(world, "operator", "/alerts", limit=3) == whole
     assert [a["parameter"] for a in world.items("operator", "/alerts", limit_set="beta-permit")] == ["chloride"]
@@ -351,7 +351,7 @@ def test_metrics_count_requests_alerts_messages_and_health(world: World) -> None
         'plant_monitor_api_requests_total{method="GET",route="/plant",status="200"} 1.0',
         'plant_monitor_api_requests_total{method="GET",route="/points/{point}/readings",status="404"} 1.0',
         'plant_monitor_api_requests_total{method="GET",route="none",status="404"} 1.0',
-        'plant_monitor_alerts{state="open"} 4.0',
+        'plant_monitor_alerts{state="open"} 5.0',
         'plant_monitor_messages{state="pending"} 4.0',
         'plant_monitor_health{name="status"} 1.0',
         'plant_monitor_health{name="journal.rows"} 12.0',
