@@ -32,7 +32,7 @@ from plant_monitor.api.service_routes import service_routes
 from plant_monitor.api.services import ApiServices
 from plant_monitor.api.settlement_routes import settlement_routes
 from plant_monitor.api.statement_routes import statement_routes
-from plant_monitor.api.summaries import SUMMARIES
+from plant_monitor.api.summaries import EXAMPLES, SUMMARIES
 
 __all__ = ["ApiServices", "create_app"]
 
@@ -129,6 +129,8 @@ def _describe_keys(app: FastAPI) -> None:
             )
             schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
             schemes["key"] = {"type": "http", "scheme": "bearer", "description": "plant-monitor keys add …"}
+            for name, example in EXAMPLES.items():
+                schema["components"]["schemas"][name]["examples"] = [example]
             for path, operations in schema["paths"].items():
                 for method, operation in operations.items():
                     operation["summary"] = SUMMARIES.get(f"{method.upper()} {path.removeprefix(PREFIX)}", "")

@@ -1,4 +1,7 @@
-"""One line about each route in both languages, for the OpenAPI document. A route without one fails a test."""
+"""What the OpenAPI document shows beside the code: one line about each route in both languages, examples of rows.
+
+A route without a line fails a test.
+"""
 
 from __future__ import annotations
 
@@ -51,4 +54,74 @@ SUMMARIES = {
     "GET /quarantine": "被拒收的数据 · what was refused, and why",
     "GET /session": "当前密钥或账号 · who asks",
     "GET /metrics": "Prometheus 指标 · metrics",
+}
+
+# One row of what is asked most, by the name of its schema.
+EXAMPLES: dict[str, dict[str, object]] = {
+    "ReadingView": {"time": "2026-10-01T08:00:00+08:00", "parameter": "cod_cr", "value": 412.0, "mark": "N"},
+    "UsageView": {
+        "start": "2026-10-01T00:00:00+08:00",
+        "end": "2026-10-02T00:00:00+08:00",
+        "volume_m3": 96.2,
+        "load_kg": {"ammonia_n": 4.4, "cod_cr": 201.5},
+        "quota_m3": 180.0,
+        "points": [
+            {"point": "shennong-outfall", "volume_m3": 96.2, "load_kg": {"ammonia_n": 4.4, "cod_cr": 201.5}},
+        ],
+    },
+    "DayView": {
+        "point": "plant-effluent",
+        "parameter": "ammonia_n",
+        "date": "2026-10-01",
+        "statistic": "daily_mean",
+        "value": 38.25,
+        "lower": None,
+        "upper": 35.0,
+        "limit_set": "db33-887-2013",
+        "ratio": 1.092857142857143,
+        "valid_share": 0.9583333333333334,
+        "volume_m3": 481.9,
+        "load_kg": 18.43,
+        "verdict": "exceeded",
+    },
+    "HourView": {
+        "point": "plant-effluent",
+        "parameter": "ph",
+        "hour": "2026-10-01T08:00:00+08:00",
+        "mean": 7.2,
+        "min": 7.0,
+        "max": 7.4,
+        "valid_share": 1.0,
+        "volume_m3": 20.1,
+        "load_kg": None,
+        "limit_set": "gb8978-1996-grade3",
+        "statistic": "hourly_median",
+        "lower": 6.0,
+        "upper": 9.0,
+        "verdict": "met",
+    },
+    "ExceedanceView": {
+        "point": "plant-effluent",
+        "parameter": "ammonia_n",
+        "limit_set": "db33-887-2013",
+        "statistic": "daily_mean",
+        "start": "2026-10-01T00:00:00+08:00",
+        "end": "2026-10-03T00:00:00+08:00",
+        "windows": 2,
+        "peak": 38.25,
+        "limit": 35.0,
+        "peak_ratio": 1.092857142857143,
+    },
+    "HeadroomView": {
+        "date": "2026-10-01",
+        "inflow_m3": 480.0,
+        "capacity_m3": 1200.0,
+        "headroom_m3": 720.0,
+        "used_share": 0.4,
+        "peak_m3_h": 31.5,
+        "valid_share": 1.0,
+    },
+    "ErrorBody": {
+        "error": {"code": "not_found", "message": "there is no point 'north-outfall'", "where": "path.point"}
+    },
 }

@@ -16,6 +16,9 @@ import pytest
 from api.api_world import OCT_1, World, alert_of, happened
 from api.test_api_isolation import case_of
 
+from plant_monitor.api import errors, schemas
+from plant_monitor.api.summaries import EXAMPLES
+
 # Parameters that name what may be beta's alone, with beta's value; `…` is filled in below.
 NAMES = {
     ("member", "path"): "beta",
@@ -139,6 +142,14 @@ def test_no_route_or_form_says_what_the_asker_may_not_know(world: World, who: st
             answer = world.ask(who, method, path, params=query, headers=from_the_start)
             text = answer.content.decode("utf-8", "replace") + json.dumps(dict(answer.headers))
             assert not [word for word in words if word in text], (path, form)
+
+
+def test_examples_are_what_the_server_could_say(world: World) -> None:
+    shown = world.client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    for name, example in EXAMPLES.items():
+        assert shown[name]["examples"] == [example]
+        model = getattr(schemas, name, None) or getattr(errors, name)
+        assert model.model_validate(example).model_dump() == example
 
 
 def test_each_parameter_and_route_is_described(world: World) -> None:
