@@ -53,6 +53,7 @@ TAGS = {
     "alerts": "告警与事项、处理、静默、月度分析。Alerts and cases, what is done about them, mutes, a month of them.",
     "statements": "结算单、更正、异议。Bills, their corrections, objections.",
     "live": "实时事件流。What happens, as it happens.",
+    "public": "公示大屏,无需密钥。What is published to everybody; needs no key.",
     "service": "服务本身。The service itself, and who asks.",
 }
 

@@ -51,6 +51,7 @@ SUMMARIES = {
     "POST /objections/{objection}/{action}": "处理异议 · act on an objection",
     "GET /live": "实时事件流 · what happens, as it happens",
     "GET /health": "服务状态 · how the service is",
+    "GET /public": "公示大屏的数据 · what the public screen shows",
     "GET /quarantine": "被拒收的数据 · what was refused, and why",
     "GET /session": "当前密钥或账号 · who asks",
     "GET /metrics": "Prometheus 指标 · metrics",
