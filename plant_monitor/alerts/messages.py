@@ -65,7 +65,7 @@ _STATISTICS = {
 }
 
 
-CASE_ZH = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明", "迟报", "小时(服务中断或数据迟到)")
+CASE_ZH = ("期限", "(节假日安排尚未公布，按周一至周五计)", "交给", "说明", "迟报", " 小时(服务中断或数据迟到)")
 CASE_EN = (
     "Answer by",
     " (official holidays not known yet: counted by weekdays)",
