@@ -54,10 +54,10 @@ def run_demo(*, stop_after_s: float | None, port: int, data: Path, speed: float)
         cleanup.callback(stage.stop_field)
         service, told = _start_service(stage, port)
         cleanup.callback(service.stop)
+        stop = _ending(stop_after_s)  # before the accounts, whose passwords take a while
         screen = Screen(service, told=told, where=_where(service, stage))
         if not console.is_terminal:
             console.print(*screen.where, sep="\n", markup=False)
-        stop = _ending(stop_after_s)
         filling = threading.Thread(target=_fill_history, args=(stage, service, screen, stop), name="history")
         filling.start()
         since_ms = _subscribed_ms(service, stop)
