@@ -28,6 +28,7 @@ from plant_monitor.cli.options import (
     OutDir,
     PlantFile,
     actor_of,
+    hand_out,
     messages,
     reading_plant,
     show,
@@ -116,7 +117,7 @@ def alerts_open(
             raise InputError("an enquiry needs a --subject and a --text")
         about = {"subject": subject.strip(), "text": text, "point": point, "parameter": parameter, "member": member}
         done = desk.open_case(Kind.ENQUIRY, actor=actor_of(author), files=read_attached(attach), **about)
-    sys.stdout.write(f"{done.id}\n")
+    hand_out(str(done.id))
     messages.print(f"enquiry {done.id}: open", markup=False)
     return 0
 

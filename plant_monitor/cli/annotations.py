@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from plant_monitor.cli.options import (
     DataDir,
     PlantFile,
     actor_of,
+    hand_out,
     instant,
     messages,
     reading_plant,
@@ -63,7 +63,7 @@ def annotate(
         count = covered(plant, source, one)
     with folder.ledger() as ledger:
         stored = ledger.annotations.add(one, now_ms=SystemClock().now_ms(), actor=actor_of(author))
-    sys.stdout.write(f"{stored.id}\n")
+    hand_out(str(stored.id))
     messages.print(
         f"annotation {stored.id}: {kind} of {point} {parameter or '*'}, {count} readings in it", markup=False
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from plant_monitor.cli.options import (
     DEFAULT_DATA,
     DataDir,
     PlantFile,
+    hand_out,
     instant,
     messages,
     show,
@@ -48,7 +48,7 @@ def keys_add(
     until = None if expires is None else instant(expires, plant, "--expires")
     with DataFolder(data).ledger() as ledger:
         made = ledger.keys.add(role, now_ms=SystemClock().now_ms(), member=member, label=label, expires_ms=until)
-    sys.stdout.write(made.secret + "\n")
+    hand_out(made.secret)
     messages.print("Keep it: it is not shown again. 请保存，不再显示。")
     return 0
 

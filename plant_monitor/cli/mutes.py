@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +9,17 @@ from rich.table import Table
 
 from plant_monitor.alerts.lifecycle import Kind
 from plant_monitor.alerts.mutes import Mute, problem_of
-from plant_monitor.cli.options import DEFAULT_DATA, Author, DataDir, PlantFile, actor_of, instant, messages, show
+from plant_monitor.cli.options import (
+    DEFAULT_DATA,
+    Author,
+    DataDir,
+    PlantFile,
+    actor_of,
+    hand_out,
+    instant,
+    messages,
+    show,
+)
 from plant_monitor.clock import SystemClock
 from plant_monitor.config.plant_file import load_plant
 from plant_monitor.data_folder import DataFolder
@@ -39,7 +48,7 @@ def mutes_add(
         raise InputError(f"--{problem[0]}: {problem[1]}")
     with DataFolder(data).ledger() as ledger:
         stored = ledger.mutes.add(mute, now_ms=now_ms, actor=actor_of(author))
-    sys.stdout.write(f"{stored.id}\n")
+    hand_out(str(stored.id))
     messages.print(f"mute {stored.id}: {stored.state(now_ms)}", markup=False)
     return 0
 

@@ -58,6 +58,12 @@ def actor_of(author: str | None) -> str:
     return f"cli:{author or getpass.getuser()}"
 
 
+def hand_out(line: str) -> None:
+    """One line that a script may take, on stdout; before what people are told on stderr, also in a pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def show(table: Table) -> None:
     """A table to stdout: fitted to a terminal, whole in a file or a pipe."""
     console = Console()

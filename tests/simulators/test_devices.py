@@ -78,7 +78,7 @@ def device_of(plant: Plant, name: str) -> ModbusDevice:
 
 
 @contextmanager
-def connected(device: ModbusDevice, timeout: float = 3) -> Iterator[ModbusTcpClient]:
+def connected(device: ModbusDevice, timeout: float = 30) -> Iterator[ModbusTcpClient]:
     client = ModbusTcpClient(device.host, port=device.port, timeout=timeout, retries=0)
     assert client.connect()
     try:
