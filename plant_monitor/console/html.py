@@ -13,7 +13,7 @@ class Html(str):
 
 
 Part = str | Html | int | None | Iterable["Part"]
-_EMPTY = frozenset({"br", "hr", "img", "input"})
+_EMPTY = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 
 def h(tag: str, *parts: Part, **attributes: str | int | bool | None) -> Html:

@@ -47,8 +47,9 @@ async def public_page(request: Request, asking: Asking) -> Response:
 def _page(w: Words, title: str, body: Html, dark: bool = False) -> str:
     style = h("link", rel="stylesheet", href="/console/console.css")
     script = h("script", src="/console/public.js", defer=True)
+    icon = h("link", rel="icon", href="data:,")  # none, and none is asked for
     wide = h("meta", name="viewport", content="width=device-width, initial-scale=1")
-    head = h("head", h("meta", charset="utf-8"), wide, h("title", title), style, script)
+    head = h("head", h("meta", charset="utf-8"), wide, h("title", title), icon, style, script)
     return "<!doctype html>" + h("html", head, h("body", body, class_="body--dark" if dark else None), lang=w.language)
 
 
@@ -77,7 +78,7 @@ def _series(w: Words, one: Mapping[str, Any]) -> Html:
     age = h("span", h("b", "! ") if one["stale"] else None, w.age(one["age_s"]), class_="age")
     days = [
         h("div", h("span", d["date"], " ", w.statistic(d["statistic"]), " "), amount(d["value"], d["unit"], d["upper"]))
-        + h("span", " ", bounds(d, d["unit"]), " ", w.verdict(d["verdict"]))
+        + h("span", " · ", bounds(d, d["unit"]), " ", w.verdict(d["verdict"]))
         for d in one["days"]
     ]
     return h(

@@ -51,6 +51,9 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(people: World) -
     cookie = login(people, "alpha").headers["set-cookie"]
     assert cookie.startswith(f"{COOKIE}=")
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Max-Age" not in cookie
+    people.client.base_url = "https://testserver"  # behind TLS
+    cookie = login(people, "alpha", headers={"Origin": "https://testserver"}).headers["set-cookie"]
+    assert "Secure" in cookie
 
 
 def test_a_wrong_password_and_a_wrong_name_are_told_alike(people: World) -> None:
