@@ -87,17 +87,17 @@ async def show_one(visit: Visit) -> None:
 async def _statement(visit: Visit, number: str) -> Html:
     w = visit.words
     statement = await visit.asking.get(f"/statements/{quote(number)}")
-    columns = [w("企业", "Company"), w("项目", "Item"), w("分摊依据", "Basis"), w("数量", "Quantity"), ""]
-    columns += [w("份额", "Share"), w("金额(元)", "Amount (yuan)")]
+    columns = [w("项目", "Item"), w("金额(元)", "Amount (yuan)"), w("企业", "Company"), w("份额", "Share")]
+    columns += [w("数量", "Quantity"), "", w("分摊依据", "Basis")]
     rows = [
         [
-            w("合计", "TOTAL") if x["member"] == "TOTAL" else visit.member_name(x["member"]),
             w("合计", "TOTAL") if x["item"] == "TOTAL" else x["item"],
-            x["basis"],
+            h("b", x["amount_yuan"]) if x["item"] == "TOTAL" else x["amount_yuan"],
+            w("全体", "all") if x["member"] == "TOTAL" else visit.member_name(x["member"]),
+            share(float(x["share"])) if x["share"] else "",
             x["quantity"],
             x["unit"],
-            share(float(x["share"])) if x["share"] else "",
-            h("b", x["amount_yuan"]) if x["item"] == "TOTAL" else x["amount_yuan"],
+            x["basis"],
         ]
         for x in statement["lines"]
     ]
@@ -109,7 +109,7 @@ async def _statement(visit: Visit, number: str) -> Html:
     cause = h("p", w("更正 ", "Corrects "), before, ": ", statement["cause"]) if before else None
     title = h("h2", f"{kind} {number} · {statement['period']} ", _state(visit, statement["state"]))
     return h(
-        "div", title, cause, table(columns, rows, caption=kind, numeric=(3, 5, 6)), h("p", [[x, " "] for x in files])
+        "div", title, cause, table(columns, rows, caption=kind, numeric=(1, 3, 4)), h("p", [[x, " "] for x in files])
     )
 
 

@@ -183,8 +183,16 @@ async def _hours(visit: Visit, about: Mapping[str, str]) -> Html:
             share(r["valid_share"]),
             amount(r["volume_m3"]),
             amount(r["load_kg"]),
-            w.verdict(r["verdict"]),
+            _hour_sign(visit, r),
         )
         for r in rows
     ]
     return table(head, lines, caption=w("小时", "Hours"), numeric=(1, 3, 4, 5))
+
+
+def _hour_sign(visit: Visit, row: Mapping[str, Any]) -> Html:
+    """An hour above a daily limit is an early warning and no exceedance (design §5)."""
+    if row["verdict"] != "exceeded" or row["statistic"] != "daily_mean":
+        return visit.words.verdict(row["verdict"])
+    said = visit.words("高于日限值(预警)", "above the daily limit (warning)")
+    return h("span", h("b", "▲", aria_hidden="true"), " ", said, class_="verdict insufficient_data")

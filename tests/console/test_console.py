@@ -140,6 +140,9 @@ def test_an_officer_reads_the_evidence_behind_a_verdict(browser: Any, site: Site
         one.page.locator(".explained li").first.wait_for()
         assert "55" in one.text(".explained")
         assert one.page.locator("text=daily mean").first.is_visible()
+        hours = one.page.locator("td .verdict").all_inner_texts()
+        assert hours.count("✕ exceeded") == 1, "the day's"
+        assert hours.count("▲ above the daily limit (warning)") == 24, "an hour above a daily limit is no exceedance"
         one.go("/console/analysis")
         one.page.get_by_text("Beta-beta").first.wait_for()
 
