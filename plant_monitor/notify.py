@@ -132,3 +132,4 @@ class Notify:
     messages_per_hour: int | None = None  # to one person or channel; more come as one
     digest_at: time | None = None  # warnings are gathered until then; None: told at once
     report: Report | None = None
+    console: str | None = None  # where people reach the console, for the links in messages

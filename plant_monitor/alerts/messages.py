@@ -1,7 +1,7 @@
 """What people are told about an alert, in Chinese and English, short enough for a phone.
 
 Pure: from an alert, what happened to it and the plant to a title and a text. It says what, where, how much
-over which limit and standard, since when, and whether it is still going on.
+over which limit and standard, since when, whether it is still going on, what to do, and where to do it.
 """
 
 from __future__ import annotations
@@ -74,6 +74,32 @@ CASE_EN = (
     "Late",
     " h (the service was down, or the data came late)",
 )
+# What to do, by the step; of a warning that is new, by its kind.
+_ACKNOWLEDGE = Name("请确认告警,查明原因", "acknowledge, and find the cause")
+_ANSWER = Name("请答复原因与已采取的措施", "answer with the cause and what was done")
+_TO_DO = {
+    Transition.OPENED: _ACKNOWLEDGE,
+    Transition.RESUMED: _ACKNOWLEDGE,
+    Transition.UNACKNOWLEDGED: _ACKNOWLEDGE,
+    Transition.UNMUTED: _ACKNOWLEDGE,
+    Transition.ASSIGNED: _ANSWER,
+    Transition.REMINDED: _ANSWER,
+    Transition.OVERDUE: _ANSWER,
+    Transition.REOPENED: _ANSWER,
+    Transition.REPLIED: Name("请阅答复:满意则办结,不满意则退回", "read the answer; close it, or send it back"),
+}
+_TO_DO_AT_FIRST = {
+    Kind.HOUR_ABOVE_LIMIT: Name("请查明来水,防止日均值超标", "look at what comes in, before the day exceeds"),
+    Kind.ON_COURSE: Name("请按依据所示降低浓度或流量", "lower strength or flow as the evidence says"),
+    Kind.OVER_RANGE: Name("请核对仪表量程与水质", "check the instrument's range and the water"),
+    Kind.SILENCE: Name("请检查仪表、供电与通讯", "check instrument, power and line"),
+    Kind.SILENT_DEVICE: Name("请检查设备、供电与通讯", "check device, power and line"),
+    Kind.SUSPECT_SENSOR: Name("请核对或校准仪表;确有故障则加标注", "check or calibrate; annotate what is wrong"),
+    Kind.HEADROOM: Name("请减少排水或错峰排放", "send less, or at another time"),
+    Kind.UNRECONCILED_DIFFERENCE: Name("请核对进水口与各排放口表底", "compare the registers of inlet and outfalls"),
+    Kind.ENQUIRY: Name("请答复", "answer"),
+    Kind.OBJECTION: Name("请核实后作出决定", "look into it and decide"),
+}
 LATE_MS = 1_800_000  # after the end of what is told; within it a verdict is given and told
 
 
@@ -146,7 +172,7 @@ class _Facts:
             f"开始:{self._time(self.alert.since_ms)}",
             f"状态:{status}",
         ]
-        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._number("编号:")])
+        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._end("处理:", "编号:")])
 
     def en_body(self) -> str:
         ratio = "" if self.worst.peak_ratio is None else f" ({number(self.worst.peak_ratio, 1.0)} times)"
@@ -165,7 +191,7 @@ class _Facts:
             f"Since: {self._time(self.alert.since_ms)}",
             f"Status: {status}",
         ]
-        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._number("Alert: ")])
+        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._end("To do: ", "Alert: ")])
 
     def _case(self, words: tuple[str, str, str, str, str, str], colon: str) -> list[str]:
         """How late it is told, until when somebody has to answer, who, and what was said with the step."""
@@ -183,8 +209,16 @@ class _Facts:
             lines.append(f"{said}{colon}{self.change.comment}")
         return lines
 
-    def _number(self, label: str) -> list[str]:
-        return [f"{label}#{self.alert.id}"] if self.alert.id else []
+    def _end(self, to_do: str, label: str) -> list[str]:
+        """What to do, the alert's number, and where it is to be seen."""
+        at_first = self.transition in (Transition.OPENED, Transition.RESUMED)
+        todo = (_TO_DO_AT_FIRST.get(self.alert.kind) if at_first else None) or _TO_DO.get(self.transition)
+        lines = [] if todo is None else [f"{to_do}{todo.zh if to_do == '处理:' else todo.en}"]
+        if self.alert.id:
+            lines.append(f"{label}#{self.alert.id}")
+            if self.plant.notify.console is not None:
+                lines.append(f"{self.plant.notify.console}/console/case/{self.alert.id}")
+        return lines
 
     def _time(self, time_ms: int) -> str:
         moment = datetime.fromtimestamp(time_ms // 1000, self.plant.zone)
@@ -239,7 +273,7 @@ class _Warning(_Facts):
             *([f"限值集:{self.rule.title.zh}{self.clause}"] if self.rule else []),
             f"时段:{self._time(self.worst.start_ms)} 至 {self._time(self.worst.end_ms)},{state}",
         ]
-        return "\n".join([*lines, "预警不是超标判定。", *self._case(CASE_ZH, ":"), *self._number("编号:")])
+        return "\n".join([*lines, "预警不是超标判定。", *self._case(CASE_ZH, ":"), *self._end("处理:", "编号:")])
 
     def en_body(self) -> str:
         state = "still going on" if self.worst.ongoing else "over"
@@ -250,7 +284,9 @@ class _Warning(_Facts):
             *([f"Rule: {self.rule.title.en}{self.clause}"] if self.rule else []),
             f"Seen: {self._time(self.worst.start_ms)} to {self._time(self.worst.end_ms)}, {state}",
         ]
-        return "\n".join([*lines, "A warning is no verdict.", *self._case(CASE_EN, ": "), *self._number("Alert: ")])
+        return "\n".join(
+            [*lines, "A warning is no verdict.", *self._case(CASE_EN, ": "), *self._end("To do: ", "Alert: ")]
+        )
 
 
 _CASES = {Kind.ENQUIRY: Name("咨询", "ENQUIRY"), Kind.OBJECTION: Name("异议", "OBJECTION")}
@@ -279,7 +315,7 @@ class _Case(_Facts):
         lines += [f"地点:{self.where.zh}({self.alert.point})"] if self.alert.point else []
         lines += [f"因子:{self.parameter.zh}"] if self.alert.parameter else []
         lines += [f"内容:{self.text}"] if self.text else []
-        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._number("编号:")])
+        return "\n".join([*lines, *self._case(CASE_ZH, ":"), *self._end("处理:", "编号:")])
 
     def en_body(self) -> str:
         lines = [f"About: {self.alert.subject}"]
@@ -287,7 +323,7 @@ class _Case(_Facts):
         lines += [f"Where: {self.where.en} ({self.alert.point})"] if self.alert.point else []
         lines += [f"What: {self.parameter.en}"] if self.alert.parameter else []
         lines += [f"Text: {self.text}"] if self.text else []
-        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._number("Case: ")])
+        return "\n".join([*lines, *self._case(CASE_EN, ": "), *self._end("To do: ", "Case: ")])
 
 
 def _windows(count: int, statistic: str) -> Name:

@@ -6,6 +6,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from plant_monitor.alerts.lifecycle import CASES, Kind
+from plant_monitor.config.check_services import is_http
 from plant_monitor.config.draft import Draft
 from plant_monitor.config.shape import Loc
 
@@ -25,6 +26,9 @@ def check_notify(draft: Draft) -> None:
     beat = draft.file.notify.heartbeat
     if beat is not None and not beat.url.startswith(("http://", "https://", "env:", "file:")):
         draft.report(("notify", "heartbeat", "url"), repr(beat.url[:12]), "http://…, https://…, env:NAME or file:PATH")
+    console = draft.file.notify.console
+    if console is not None and not is_http(console):
+        draft.report(("notify", "console"), repr(console), "http://host:port or https://host:port")
     office = draft.file.notify.office
     if office.closes <= office.opens:
         draft.report(("notify", "office", "closes"), f"{office.closes:%H:%M}", f"a time after {office.opens:%H:%M}")

@@ -61,7 +61,7 @@ def check_store(draft: Draft) -> None:
     loc: Loc = ("store", "influxdb")
     if "@" in store.influxdb.url:
         draft.report((*loc, "url"), "an address with user or password", "token:, or username: and password:, instead")
-    elif not _is_http(store.influxdb.url):
+    elif not is_http(store.influxdb.url):
         draft.report((*loc, "url"), repr(store.influxdb.url), "http://host:port or https://host:port")
     if store.influxdb.api == "v2" and store.influxdb.org is None:
         draft.report((*loc, "org"), "nothing", "the organisation (api: v2)")
@@ -71,7 +71,8 @@ def check_store(draft: Draft) -> None:
         draft.report((*loc, "username"), "a password without username", "both")
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
+    """Whether it is an http:// or https:// address with a host."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -47,6 +47,7 @@ def notify_record(notify: NotifySection, secret: Callable[[str], str | None]) ->
         heartbeat=_beat(notify, secret),
         kinds={kind: Steadiness(s.lasting, s.clear_for) for kind, s in notify.kinds.items()},
         messages_per_hour=notify.messages_per_hour,
+        console=None if notify.console is None else notify.console.rstrip("/"),
         digest_at=notify.digest_at,
         report=None if notify.report is None else Report(notify.report.at, tuple(notify.report.tell)),
     )

@@ -155,5 +155,8 @@ class NotifySection(Section):
         None, description="warnings are gathered, and come as one message at this time; omitted: at once"
     )
     report: ReportSection | None = Field(None, description="a daily report; omitted: none")
+    console: Plain | None = Field(
+        None, description="address at which people reach the console, as https://host; messages link there"
+    )
     heartbeat: HeartbeatSection | None = Field(None, description="who is to notice that the monitor itself is dead")
     office: OfficeSection = Field(OfficeSection(), description="office hours and days that deadlines count")

@@ -33,6 +33,7 @@ def test_an_exceedance_that_goes_on_in_chinese() -> None:
         "依据:纳管协议 (xieqiao-intake, § 3)",
         "开始:2026-10-01 00:00",
         "状态:仍在持续(截至 2026-10-03 00:00,累计 2 天)",
+        "处理:请确认告警,查明原因",
         "编号:#12",
     ]
 
@@ -49,6 +50,20 @@ def test_a_low_ph_that_is_over_in_english() -> None:
         "Status: over since 2026-10-01 10:00 (2 hours)",
         "Alert: #12",
     ]
+
+
+def test_a_message_says_what_to_do_and_links_to_the_alert() -> None:
+    plant = make_plant("en")
+    plant = replace(plant, notify=replace(plant.notify, console="https://plant.example"))
+    lines = told(alert(cod_day()), Transition.OVERDUE, plant).body.splitlines()
+    assert lines[-3:] == [
+        "To do: answer with the cause and what was done",
+        "Alert: #12",
+        "https://plant.example/console/case/12",
+    ]
+    silent = replace(alert(cod_day()), kind=Kind.SILENCE)
+    assert "To do: check instrument, power and line" in told(silent, Transition.OPENED, plant).body
+    assert "To do" not in told(alert(cod_day(ongoing=False)), Transition.OVER, plant).body
 
 
 def test_both_languages_and_one_day() -> None:

@@ -168,7 +168,7 @@ def test_an_enquiry_of_a_company_is_answered_in_time_or_told_above_and_the_compa
     assert letter.title == "【咨询】COD of 3 October"
     assert letter.body.splitlines() == [
         "事由:COD of 3 October", "提出:神农", "地点:神农排放口(shennong-outfall)", "期限:2026-10-15 17:30",
-        "说明:请说明", "编号:#1",
+        "说明:请说明", "处理:请答复", "编号:#1",
     ]  # fmt: skip
     assert office.at("2026-10-13T12:00") == {"chen-app": ["unacknowledged"], "wang-app": ["unacknowledged"]}
     assert office.phones["wang-app"].rang[-1].message.title == "【咨询·无人确认】COD of 3 October"
