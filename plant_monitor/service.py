@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -74,6 +75,7 @@ class Settings:
     data: Path
     host: str = "127.0.0.1"  # nothing listens beyond loopback unless told to
     port: int = 8000
+    tls: tuple[Path, Path] | None = None  # files of the certificate (with its chain) and its key
     evaluate_every_ms: int = 60_000
     show_alert: Callable[[Message], None] | None = None  # where ``console:`` messages go; None = stderr
 
@@ -262,7 +264,7 @@ class Service:
             from plant_monitor.console.serving import add_console  # slow to load, and only who serves needs it
 
             add_console(app)
-        return ApiServer(app, self.settings.host, self.settings.port)
+        return ApiServer(app, self.settings.host, self.settings.port, self.settings.tls)
 
     def _source(self, device: ModbusDevice | MqttStation, folder: Path, lines: Lines) -> ModbusPoller | MqttReceiver:
         if isinstance(device, ModbusDevice):
@@ -282,11 +284,24 @@ def _dead_threads() -> str | None:
 
 
 class ApiServer:
-    """uvicorn in a thread. The socket is bound at once, so that a port in use is an error at the start."""
+    """uvicorn in a thread. The socket is bound at once, so that a port in use is an error at the start.
 
-    def __init__(self, app: Any, host: str, port: int) -> None:
+    Parameters
+    ----------
+    tls  files of certificate and key; None: plain HTTP
+
+    Raises
+    ------
+    InputError  certificate or key cannot be used
+    """
+
+    def __init__(self, app: Any, host: str, port: int, tls: tuple[Path, Path] | None = None) -> None:
         self._host, self._port = host, port
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        files: dict[str, Any] = {}
+        if tls is not None:
+            _check_certificate(*tls)
+            files = {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]}
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, **files))
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -314,3 +329,23 @@ class ApiServer:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(10)
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Now, and not in the server's thread.
+
+    Raises
+    ------
+    InputError  see there
+    """
+
+    def no_password() -> str:
+        raise InputError(f"{key}: is protected by a password, expected a key without one that only we may read")
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, no_password)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InputError(
+            f"{certificate} and {key}: no certificate with its key ({why}), expected both as PEM"
+        ) from None

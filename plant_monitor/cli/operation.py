@@ -38,11 +38,18 @@ def run(
     data: DataDir = DEFAULT_DATA,
     host: Annotated[str, typer.Option(help="Address of the API; anything but loopback must be wanted.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = 8000,
+    certificate: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="Speak TLS with this certificate and its chain.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="The certificate's key.")] = None,
 ) -> int:
     """The service: devices, stations, verdicts, alerts, API; SIGHUP reads plant.yaml anew. 运行监测服务。"""
+    if (certificate is None) != (key is None):
+        raise InputError("--tls-cert and --tls-key belong together: name both files, or none")
+    tls = None if certificate is None or key is None else (certificate, key)
     plant = load_plant(plant_file)
     log_to(sys.stderr)
-    service = Service(plant, Settings(data=data, host=host, port=port), SystemClock())
+    service = Service(plant, Settings(data=data, host=host, port=port, tls=tls), SystemClock())
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: asked.put(number))
