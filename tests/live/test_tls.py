@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from ingest.certificates import Authority
 from servers import free_port, wait_until
 
@@ -21,6 +23,13 @@ plant: {id: p, name: {zh: 厂, en: plant}, timezone: Asia/Shanghai, capacity_m3_
 members: [{id: m, name: {zh: 员, en: member}}]
 points: [{id: out, role: outfall, member: m, parameters: {flow: {interval: 1h}}}]
 """
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """`run` logs to stderr, which here is the captured one of a test, closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
