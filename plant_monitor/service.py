@@ -237,7 +237,8 @@ class Service:
     @property
     def api_url(self) -> str:
         """Where the API answers."""
-        return f"http://{self.settings.host}:{self.settings.port}"
+        scheme = "http" if self.settings.tls is None else "https"
+        return f"{scheme}://{self.settings.host}:{self.settings.port}"
 
     def _api(self) -> ApiServer:
         services = ApiServices(

@@ -12,7 +12,7 @@ from nicegui import ui
 from plant_monitor.console import charts
 from plant_monitor.console.html import Html, Part, h, table
 from plant_monitor.console.page import Visit, chart, heading, part
-from plant_monitor.console.words import VERDICTS, amount, bounds, minute, share
+from plant_monitor.console.words import SPANS, VERDICTS, amount, bounds, minute, share
 
 LIVE_S = 2.0
 VERDICT_EVERY_S = 20.0
@@ -149,12 +149,6 @@ async def headroom(visit: Visit) -> Html:
     """What is left of capacity and design loads, of the plant."""
     w = visit.words
     now = await visit.asking.get("/headroom/now")
-    spans = {
-        "last_hour": w("近一小时", "last hour"),
-        "last_24_h": w("近 24 小时", "last 24 h"),
-        "today": w("今日至今", "today so far"),
-        "midnight": w("预计今日", "today by midnight"),
-    }
     rows = [r for r in now["items"] if not r["member"] and (r["quantity"] == "volume" or r["span"] == "last_24_h")]
     lines = []
     for row in rows:
@@ -166,7 +160,7 @@ async def headroom(visit: Visit) -> Html:
         bar = h("span", h("span", style=f"width:{width}%", class_=kind), class_="bar-of", aria_hidden="true")
         told = "—" if used is None else f"{'✕ ' if used > 1 else ''}{share(used)}"
         left = amount(row["headroom"], row["unit"])
-        lines.append((name, spans[row["span"]], amount(row["amount"], row["unit"]), [bar, " ", told], left))
+        lines.append((name, w(*SPANS[row["span"]]), amount(row["amount"], row["unit"]), [bar, " ", told], left))
     if not lines:
         return h("p", w("没有数据", "No data"), class_="empty")
     head = ("", "", w("已用", "used"), w("占比", "share"), w("剩余", "left"))

@@ -13,7 +13,7 @@ from plant_monitor.console import charts
 from plant_monitor.console.html import Html, h, table
 from plant_monitor.console.overview import LIVE_S, open_alerts, value_line
 from plant_monitor.console.page import Visit, chart, heading, part
-from plant_monitor.console.words import amount, bounds, minute, share
+from plant_monitor.console.words import SPANS, amount, bounds, minute, share
 
 DAYS_SHOWN = 31
 
@@ -85,17 +85,11 @@ def _of_quota(visit: Visit, row: Mapping[str, Any]) -> str:
 async def _standing(visit: Visit) -> Html:
     w = visit.words
     now = await visit.asking.get("/headroom/now")
-    spans = {
-        "last_hour": w("近一小时", "last hour"),
-        "last_24_h": w("近 24 小时", "last 24 h"),
-        "today": w("今日至今", "today so far"),
-        "midnight": w("预计今日", "today by midnight"),
-    }
     own = [r for r in now["items"] if r["member"] == visit.who["member"] and r["quantity"] == "volume"]
     if not own:
         return h("p", w("没有约定配额", "No quota is agreed"), class_="empty")
     lines = [
-        (spans[r["span"]], amount(r["amount"], r["unit"]), amount(r["allowed"], r["unit"]), share(r["used_share"]))
+        (w(*SPANS[r["span"]]), amount(r["amount"], r["unit"]), amount(r["allowed"], r["unit"]), share(r["used_share"]))
         for r in own
     ]
     head = ("", w("水量", "volume"), w("配额", "quota"), w("占比", "share"))

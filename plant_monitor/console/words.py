@@ -27,6 +27,13 @@ STATISTICS = {
     "daily_load": ("日负荷", "daily load"),
     "monthly_mean": ("月均值", "monthly mean"),
 }
+# spans over which headroom is told
+SPANS = {
+    "last_hour": ("近一小时", "last hour"),
+    "last_24_h": ("近 24 小时", "last 24 h"),
+    "today": ("今日至今", "today so far"),
+    "midnight": ("预计今日", "today by midnight"),
+}
 # verdict → shape, Chinese, English. The class of the sign carries the colour.
 VERDICTS = {
     "met": ("✓", "达标", "met"),

@@ -62,6 +62,7 @@ def test_the_api_speaks_tls_and_nothing_else(tmp_path: Path, plant_file: Path) -
                 return False
 
         wait_until(answers, 30, "the API answers")
+        assert service.api_url == f"https://127.0.0.1:{port}"
         plain = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         with pytest.raises((http.client.HTTPException, OSError)):
             plain.request("GET", "/api/v1/health")

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from plant_monitor.errors import StoreError
 from plant_monitor.ledger.migrations.versions import v0004_objections as v0004
 
 revision = "0011"
@@ -112,7 +113,7 @@ def _attachments(stored: Any) -> list[dict[str, str]]:
 def downgrade() -> None:
     """Of a ledger without objections; with some it stops, since their trails are their cases' now."""
     if op.get_bind().execute(sa.text("SELECT count(*) FROM objections")).scalar_one():
-        raise NotImplementedError("there are objections, whose trails are cases now: restore a backup instead")
+        raise StoreError("there are objections, whose trails are cases now: restore a backup instead")
     for table in ("objection_decisions", "objections"):
         op.drop_table(table)
     v0004.upgrade()
