@@ -154,30 +154,15 @@ class Service:
 
         def stored(readings: Readings) -> None:
             last.note(readings)
-            self.feed.readings(readings)
             self.watch.note(readings)
+            self.feed.readings(readings)
 
         self.intake = Intake(self.journal, clock, stored=stored)
         lines = Lines()
         self.sources = [self._source(device, folder.path, lines) for device in plant.devices]
         status = announcers(plant, lambda: self.intake.storing)
         heartbeat = Heartbeat(plant.notify.heartbeat, clock, alive=_dead_threads, storing=lambda: self.intake.storing)
-        self.state = Health(
-            self.journal,
-            last,
-            host=self.host,
-            parts={
-                "intake": self.intake,
-                "watch": self.watch,
-                "alerts": self.desk,
-                "forwarder": self._forwarder,
-                "results": self._publisher,
-                "heartbeat": heartbeat,
-                "configuration": self.configuration,
-            },
-            devices=self.sources,
-            started_ms=clock.now_ms(),
-        )
+        self.state = self._health(last, heartbeat)
         sending = [self._forwarder, self._publisher]
         parts = [
             self.host,
@@ -195,6 +180,25 @@ class Service:
                 part.start()
                 undo.callback(part.stop)
         undo.callback(self.feed.close)  # first of all: an open stream would hold up the end of the API
+
+    def _health(self, last: LastReadings, heartbeat: Heartbeat) -> Health:
+        """How all of it is doing."""
+        return Health(
+            self.journal,
+            last,
+            host=self.host,
+            parts={
+                "intake": self.intake,
+                "watch": self.watch,
+                "alerts": self.desk,
+                "forwarder": self._forwarder,
+                "results": self._publisher,
+                "heartbeat": heartbeat,
+                "configuration": self.configuration,
+            },
+            devices=self.sources,
+            started_ms=self.clock.now_ms(),
+        )
 
     def _write_to_influxdb(self, undo: ExitStack) -> None:
         """Readings and results, each by a thread that nothing waits for."""

@@ -263,8 +263,7 @@ class Intake:
             self._failed(error)
             return error
         self._succeeded(len(readings), counts)
-        if self._stored is not None:
-            self._stored(readings)
+        self._call(self._stored, readings)
         return None
 
     def _succeeded(self, readings: int, counts: AppendCounts) -> None:
@@ -297,10 +296,10 @@ class Intake:
             else:
                 self._call(submission.on_failed, error)
 
-    def _call(self, callback: Callable[..., None] | None, *arguments: Exception) -> None:
+    def _call(self, callback: Callable[..., None] | None, *arguments: Exception | Readings) -> None:
         if callback is None:
             return
         try:
             callback(*arguments)
-        except Exception:  # a receiver's mistake must not stop the others
+        except Exception:  # a mistake of who is told must not stop the others, nor what comes after
             log.exception("a callback of the intake failed")

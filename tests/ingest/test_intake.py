@@ -163,6 +163,20 @@ def test_a_callback_that_fails_stops_nothing(gate: Gate) -> None:
     assert len(rows(gate.journal)) == 2
 
 
+def test_who_is_told_of_each_commit_cannot_stop_storing(gate: Gate) -> None:
+    def broken(readings: Readings) -> None:
+        raise RuntimeError(f"cannot show {len(readings)}")
+
+    intake = Intake(gate, ManualClock(MIDNIGHT), stored=broken)  # type: ignore[arg-type]
+    intake.start()
+    told: list[int] = []
+    for second in range(2):
+        intake.submit(one(second), on_durable=lambda second=second: told.append(second))
+    soon(lambda: told == [0, 1])
+    intake.stop()
+    assert len(rows(gate.journal, 0)) == 2
+
+
 def test_stop_commits_what_waits_and_refuses_what_comes_after(gate: Gate) -> None:
     intake = started(gate)
     gate.held.clear()
