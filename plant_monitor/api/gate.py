@@ -29,6 +29,7 @@ PREFIX = "/api/v1"
 # Answered without a key: health says one word, public what plant.yaml publishes, the other two say how to ask.
 OPEN = frozenset({f"{PREFIX}/health", f"{PREFIX}/public", f"{PREFIX}/openapi.json", f"{PREFIX}/docs"})
 BURST_S = 10.0
+MOST_KEPT = 10_000  # buckets of requests
 SESSION_COOKIE = "plant_monitor_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -170,4 +171,11 @@ class RateLimit:
             self._buckets[who] = left, now_s
             return (1 - left) / self._per_s
         self._buckets[who] = left - 1, now_s
+        if len(self._buckets) > MOST_KEPT:  # each session is somebody new; a bucket that is full again says nothing
+            full_s = self._burst / self._per_s
+            self._buckets = {one: kept for one, kept in self._buckets.items() if now_s - kept[1] < full_s}
         return 0.0
+
+    def kept(self) -> int:
+        """How many buckets are remembered."""
+        return len(self._buckets)

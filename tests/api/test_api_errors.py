@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from api.api_world import World, make_world
 
-from plant_monitor.api.gate import RateLimit
+from plant_monitor.api.gate import MOST_KEPT, RateLimit
 from plant_monitor.errors import InputError, StoreError, StoreUnavailable
 
 
@@ -150,6 +150,17 @@ def test_the_rate_is_a_bucket_by_key() -> None:
     assert [limit.wait_s(1), limit.wait_s(1)] == [0, 0.5]
     now[0] = 100.0
     assert [limit.wait_s(1) for _ in range(5)] == [0, 0, 0, 0, 0.5]  # full, and no fuller
+
+
+def test_buckets_that_are_full_again_are_forgotten_and_no_other() -> None:
+    now = [0.0]
+    limit = RateLimit(2.0, 4.0, lambda: now[0])
+    for session in range(MOST_KEPT):
+        limit.wait_s(f"session {session}")
+    now[0] = 60.0
+    assert [limit.wait_s("busy") for _ in range(4)] == [0, 0, 0, 0]
+    assert limit.kept() == 1
+    assert limit.wait_s("busy") == 0.5
 
 
 def test_answers_stay_out_of_caches_that_others_share(world: World) -> None:
