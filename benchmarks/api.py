@@ -107,7 +107,7 @@ def main() -> None:
             def anew(route: str = route) -> httpx.Response:
                 return client.get(f"{route}from=2026-10-01")
 
-            show(f"{name}, the running month, each answer made anew", anew, before=arrive, requests=30)
+            show(f"{name}, the running month, each answer made anew", anew, before=arrive, requests=60)
 
 
 def show(what: str, ask: Ask, before: Callable[[], None] | None = None, requests: int = REQUESTS) -> None:

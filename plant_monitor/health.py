@@ -49,10 +49,7 @@ class Health:
         host = self._host.health()
         troubled = (
             any(device["state"] not in _WELL or device["silent"] for device in devices)
-            or any(
-                parts[name] is not None and parts[name]["error"]
-                for name in ("configuration", "watch", "forwarder", "results")
-            )
+            or any(parts[name] is not None and parts[name]["error"] for name in _WITH_ERROR)
             or bool(parts["alerts"]["failing"])
             or host["disk"]["state"] == "alarm"
             or host["clock"]["state"] != "ok"

@@ -148,6 +148,7 @@ class Service:
             every_ms=every,
             judged=self.feed.evaluated,
         )
+        api = self._api()  # slow to make: whatever is measured from the start begins after it
         last = LastReadings(plant, clock.now_ms())
         last.begin(self.journal, clock.now_ms())
         self.host = HostWatch(folder.path, clock, self._keep_step)
@@ -172,7 +173,7 @@ class Service:
             self.watch,
             *self.sources,
             *status,
-            self._api(),
+            api,
             heartbeat,
         ]
         for part in parts:

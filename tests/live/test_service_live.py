@@ -100,3 +100,31 @@ def test_a_service_ends_although_somebody_listens(service: tuple[Service, Manual
     start = time.monotonic()
     running.stop()
     assert time.monotonic() - start < 8  # uvicorn waits ten seconds for answers that do not end
+
+
+def test_a_slow_start_is_nobodys_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, made = ManualClock(NOW), Service._api
+
+    def slow(self: Service) -> Any:
+        clock.set(clock.now_ms() + 5 * HOUR_MS)  # longer than any series of the plant may say nothing
+        return made(self)
+
+    monkeypatch.setattr(Service, "_api", slow)
+    plant = f"""{PLANT}
+devices:
+  - id: plc
+    protocol: modbus-tcp
+    address: 127.0.0.1:{free_port()}
+    unit_id: 1
+    poll: 1h
+    timeout: 1s
+    point: out
+    readings: [{{parameter: flow, table: input, register: 0, type: float32}}]
+"""
+    running = Service(parse_plant(plant, "p.yaml", {}), Settings(tmp_path, port=free_port()), clock)
+    running.start()
+    try:
+        (device,) = running.health()["devices"]
+        assert not device["silent"]
+    finally:
+        running.stop()
