@@ -9,7 +9,7 @@ LOCKED := pyproject.toml requirements.lock scripts/bootstrap
 help:
 	@echo 'make demo     the whole plant on this machine: simulated field, monitor, API (ARGS="--stop-after 60")'
 	@echo 'make test     check, then every test, against real servers where they can be had'
-	@echo 'make check    format, lint, types, import directions'
+	@echo 'make check    format, lint, types, import directions, known vulnerabilities'
 	@echo 'make bench    the measured ratios'
 	@echo 'make install  .venv/bin/plant-monitor, without tools for development'
 	@echo 'make lock     newest versions into requirements.lock'
