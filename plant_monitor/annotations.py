@@ -80,8 +80,8 @@ class Annotation:
 class Annotations(Protocol):
     """Where annotations are kept."""
 
-    def standing(self) -> Sequence[Annotation]:
-        """Every annotation that stands."""
+    def standing(self, until: int | None = None) -> Sequence[Annotation]:
+        """Every annotation that stands; or that stood when all that was known had the number ``until``."""
         ...
 
     def changed(self, since: int) -> tuple[int, Sequence[Annotation]]:

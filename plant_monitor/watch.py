@@ -224,8 +224,10 @@ class Watch:
         row, annotations = self._annotations.changed(self._row)
         source = self._judged()
         until_ms = now_ms - SETTLE_MS
-        days = monitor.affected_days(self._plant, source, touched) | self._ended_days(until_ms)
-        days |= self._annotated_days(source, annotations, until_ms)
+        late = monitor.affected_days(self._plant, source, touched)
+        said = self._annotated_days(source, annotations, until_ms)
+        self._give_before(late & said, now_ms)
+        days = late | said | self._ended_days(until_ms)
         days = monitor.with_ended_months(self._plant, days, until_ms)
         days = monitor.kept_days(self._plant, self._journal, days)  # what stands of dropped days stands for good
         others = monitor.kept_days(self._plant, self._journal, self._under_other_limits(until_ms))
@@ -258,6 +260,18 @@ class Watch:
             self._results.publish(evaluation)
         if self._tell is not None:
             self._tell(evaluation, now_ms - SETTLE_MS, self._judged_until is not None)
+
+    def _give_before(self, days: set[date], now_ms: int) -> None:
+        """Verdicts of days with late data *and* new annotations, first without these: each change has its own cause."""
+        if not days:
+            return
+        days = monitor.with_ended_months(self._plant, days, now_ms - SETTLE_MS)
+        days = monitor.kept_days(self._plant, self._journal, days)
+        before = AnnotatedSource(self._plant, self._journal, self._annotations.standing(self._row))
+        for first, last in monitor.runs_of_days(days):
+            evaluation = monitor.evaluate_days(self._plant, before, first, last, until_ms=now_ms - SETTLE_MS)
+            judged = judged_days(self._plant, evaluation, now_ms - SETTLE_MS, before.annotations)
+            self._verdicts.give(judged, self._plant.zone, now_ms=now_ms)
 
     def evaluate(self, first: date, last: date, now_ms: int) -> Evaluation:
         """Local days as they are judged at an instant."""

@@ -86,10 +86,10 @@ class AnnotationLog:
             note(connection, now_ms, actor, "annotation.withdraw", str(number), {"reason": reason})
         return replace(was, withdrawn=Withdrawal(now_ms, actor, reason))
 
-    def standing(self) -> tuple[Annotation, ...]:
-        """Every annotation that stands."""
+    def standing(self, until: int | None = None) -> tuple[Annotation, ...]:
+        """Every annotation that stands; or that stood after the row ``until``."""
         with self._database.read() as connection:
-            return tuple(s.annotation for s in _find(connection) if s.withdrawn is None)
+            return tuple(s.annotation for s in _find(connection, until=until) if s.withdrawn is None)
 
     def find(
         self,
@@ -137,9 +137,15 @@ class AnnotationLog:
                 connection.execute(insert(progress).values(name=_JUDGED, done=row))
 
 
-def _find(connection: Connection, *wanted: Any, limit: int | None = None) -> tuple[StoredAnnotation, ...]:
-    """Annotations, each with its withdrawal; the newest first."""
+def _find(
+    connection: Connection, *wanted: Any, limit: int | None = None, until: int | None = None
+) -> tuple[StoredAnnotation, ...]:
+    """Annotations, each with its withdrawal, as known after the row ``until``; the newest first."""
     taken_back = entries.alias("taken_back")
+    withdrawn = taken_back.c.withdraws == entries.c.id
+    if until is not None:
+        withdrawn = and_(withdrawn, taken_back.c.id <= until)
+        wanted = (*wanted, entries.c.id <= until)
     query = (
         select(
             entries,
@@ -147,7 +153,7 @@ def _find(connection: Connection, *wanted: Any, limit: int | None = None) -> tup
             taken_back.c.entered_by.label("back_by"),
             taken_back.c.reason.label("back_reason"),
         )
-        .select_from(entries.outerjoin(taken_back, taken_back.c.withdraws == entries.c.id))
+        .select_from(entries.outerjoin(taken_back, withdrawn))
         .where(and_(entries.c.withdraws.is_(None), *wanted))
         .order_by(entries.c.id.desc())
     )

@@ -499,6 +499,19 @@ def test_a_verdict_that_changes_keeps_its_history(live: Live) -> None:
     closed(again)
 
 
+def test_late_data_and_an_annotation_of_one_look_are_told_apart(live: Live) -> None:
+    live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 7.0, 3), hours(0, 200.0, 2, count=20)]))
+    live.at(T0 + DAY_MS + SETTLE_MS)
+    live.at(T0 + DAY_MS + 2 * SETTLE_MS)
+    live.append(hours(0, 900.0, 2, first=20, count=4))
+    said = note(Kind.EXCLUSION, "cod_cr", 0, 20)
+    stored = live.ledger.annotations.add(said, now_ms=live.clock.now_ms(), actor="cli:li")
+    live.at(T0 + DAY_MS + HOUR_MS)
+    late = ("daily", "2026-10-01", "met", "exceeded", "late_data", ())
+    excluded = ("daily", "2026-10-01", "exceeded", "insufficient_data", "annotation", (stored.id,))
+    assert history(live) == [late, excluded]
+
+
 def test_another_limit_judges_old_days_anew_and_opens_no_alert(live: Live) -> None:
     live.append(Readings.concat([hours(0, 10.0, 0), hours(0, 200.0, 2), hours(9, 10.0, 0)]))
     live.at(T0 + DAY_MS + SETTLE_MS)
