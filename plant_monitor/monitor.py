@@ -22,6 +22,7 @@ from plant_monitor.allocation.statement import Period, Statement, bill
 from plant_monitor.annotations import AnnotatedSource
 from plant_monitor.compliance.difference import COMPARED, differences
 from plant_monitor.compliance.evaluate import (
+    POINT_TABLES,
     Evaluation,
     PointResult,
     Span,
@@ -36,7 +37,7 @@ from plant_monitor.compliance.means import PointVolume
 from plant_monitor.compliance.scenario import Scenario, changed
 from plant_monitor.compliance.suspects import PointDays, balances, suspect_sensors
 from plant_monitor.compliance.suspicion import HISTORY_DAYS
-from plant_monitor.compliance.tables import DAILY_COLUMNS, HOURLY_COLUMNS, Table
+from plant_monitor.compliance.tables import Table
 from plant_monitor.compliance.warnings import PlantWarning
 from plant_monitor.errors import InputError
 from plant_monitor.plant import FLOW, VOLUME, Name, Plant, Point, Statistic
@@ -117,11 +118,12 @@ def evaluate_days(
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Hours and days of some points: the rows that an evaluation of the whole plant has of them, in its order."""
+    """Hours, days, episodes of some points: the rows that an evaluation of the whole plant has, in its order."""
 
     windows: Windows
     hourly: Table
     daily: Table
+    exceedances: Table
     volumes: Mapping[str, PointVolume]  # by point
 
 
@@ -141,11 +143,11 @@ def verdicts_of_days(
         if point.id in points:
             own = _own_readings(plant, source, point, span.windows.start_ms, span.windows.end_ms)
             results.append(evaluate_point(plant, point, own, span, until_ms=until_ms))
-    hourly, daily = (
-        Table.stack(columns, [result.tables[name] for result in results])
-        for name, columns in (("hourly", HOURLY_COLUMNS), ("daily", DAILY_COLUMNS))
+    hourly, daily, exceedances = (
+        Table.stack(POINT_TABLES[name], [result.tables[name] for result in results])
+        for name in ("hourly", "daily", "exceedances")
     )
-    return Verdicts(span.windows, hourly, daily, {r.figures.point: r.figures.volume for r in results})
+    return Verdicts(span.windows, hourly, daily, exceedances, {r.figures.point: r.figures.volume for r in results})
 
 
 def warnings_of_days(

@@ -144,9 +144,12 @@ def compliance_routes(services: ApiServices) -> APIRouter:
         """Runs of exceeded windows that touch the range; one that reaches beyond its days is cut there."""
         viewer.check_filters(viewer.result_series, query.point, query.parameter, query.limit_set)
         range_ = _range(services, query, MAX_DAYS)
-        ranges = [] if range_ is None else [range_]  # an episode must be seen whole
-        tables = (services.evaluation(r.first, r.last).exceedances for r in ranges)
-        tables = (_within(t.take(_chosen(t, viewer, query)), _EXCEEDANCES, ranges[0].span, services) for t in tables)
+        if range_ is None:
+            return _answer(services, _EXCEEDANCES, query, [])
+        # An episode must be seen whole, so the whole range; and point by point, as a year of all of them is large.
+        points = sorted(p.id for p in viewer.result_points if query.point in (None, p.id))
+        found = (services.verdicts(range_.first, range_.last, frozenset({p})).exceedances for p in points)
+        tables = (_within(t.take(_chosen(t, viewer, query)), _EXCEEDANCES, range_.span, services) for t in found)
         return _answer(services, _EXCEEDANCES, query, tables)
 
     @router.get(
