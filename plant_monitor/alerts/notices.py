@@ -63,8 +63,7 @@ def _pace(change: Change, plant: Plant) -> tuple[Pace, int]:
 def problem_of(action: Action, alert: Alert, plant: Plant, *, comment: str, assignee: str) -> tuple[str, str] | None:
     """What a step lacks that a person takes: the field, and what is expected there; None where nothing does."""
     if action is Action.ASSIGN:
-        owner = owner_of(alert, plant)
-        known = ["operator", *([owner] if owner else []), *(p.id for p in plant.notify.people)]
+        known = [one for one, _, _ in assignees(alert, plant)]
         if assignee not in known:
             return "assignee", f"expected one of: {', '.join(known)}"
     elif assignee:
@@ -74,6 +73,20 @@ def problem_of(action: Action, alert: Alert, plant: Plant, *, comment: str, assi
     if action in (Action.REPLY, Action.REOPEN) and not comment.strip():
         return "comment", f"{action} needs a comment"
     return None
+
+
+def assignees(alert: Alert, plant: Plant) -> list[tuple[str, str, str]]:
+    """To whom an alert may be handed: id, role (of the company whose it is: ``company``), member.
+
+    People of other companies may not know of it, nor officers of an objection, which speaks of costs.
+    """
+    owner = owner_of(alert, plant)
+    found = [("operator", "operator", ""), *([(owner, "company", owner)] if owner else [])]
+    for person in plant.notify.people:
+        anothers = person.role == "member" and person.member != owner
+        if not anothers and not (alert.kind is Kind.OBJECTION and person.role == "officer"):
+            found.append((person.id, person.role, person.member))
+    return found
 
 
 def owner_of(alert: Alert, plant: Plant) -> str:

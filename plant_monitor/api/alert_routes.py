@@ -139,9 +139,10 @@ def alert_routes(services: ApiServices) -> APIRouter:
     ) -> Any:
         """Acknowledge an alert, assign it, reply to it, close it, or reopen it because the answer does not satisfy.
 
-        `assign` needs an `assignee`: the id of a person in plant.yaml, of the company whose outfall it is, or
-        `operator`. A member's key may reply to what was assigned to it, and close or reopen its own enquiry once it
-        is answered. An exceedance that goes on after its alert was closed opens a new one.
+        `assign` needs an `assignee`, one of the alert's `assignees`: the id of a person in plant.yaml (of another
+        company none), of the company whose outfall it is, or `operator`. A member's key may reply to what was assigned
+        to it, and close or reopen its own enquiry once it is answered. An exceedance that goes on after its alert was
+        closed opens a new one.
         """
         step, said = Action(action), body or ActionBody()
         before = views.visible(alert, viewer)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from plant_monitor.alerts.deadlines import deadlines, policy_for
 from plant_monitor.alerts.lifecycle import CASES, Alert, Exceedance, Transition
-from plant_monitor.alerts.notices import calendar_of
+from plant_monitor.alerts.notices import assignees, calendar_of
 from plant_monitor.api.access import Viewer
 from plant_monitor.api.errors import not_found
 from plant_monitor.api.schemas import AlertFileView
@@ -42,12 +42,17 @@ class AlertViews:
         events, files = log.events(alert.id), log.files(alert.id)
         return {
             **self.shown(alert, viewer),
+            "assignees": self._assignees(alert, viewer),
             "muted_until": None if until is None else rfc3339(until, zone),
             "deadlines": deadlines_view(alert, events, self._plant),
             "episodes": [_episode(e, zone) for e in alert.episodes if alert.kind not in CASES],
             "events": [_event(e, [f for f in files if f.seq == e.seq], zone, viewer) for e in events],
             "deliveries": None if sent is None else [_delivery(d, zone) for d in reversed(sent)],
         }
+
+    def _assignees(self, alert: Alert, viewer: Viewer) -> list[dict[str, str]]:
+        found = assignees(alert, self._plant) if viewer.sees_names else ()
+        return [{"id": who, "role": role, "member": member} for who, role, member in found]
 
 
 class Step(Protocol):

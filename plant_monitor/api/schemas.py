@@ -493,9 +493,18 @@ class DeadlinesView(BaseModel):
     certain: bool
 
 
+class AssigneeView(BaseModel):
+    """To whom an alert may be handed."""
+
+    id: str
+    role: str = Field(description="operator, officer, supervisor or member; company: whoever of it is on duty")
+    member: str = Field(description="whose people; empty: nobody's")
+
+
 class AlertDetail(AlertView):
     """An alert with all that belongs to it."""
 
+    assignees: list[AssigneeView] = Field(description="to whom `assign` may hand it; empty for a member")
     deadlines: DeadlinesView | None
     muted_until: str | None = Field(description="messages about it are held back until then")
 

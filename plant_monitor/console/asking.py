@@ -54,4 +54,6 @@ def _read(response: httpx.Response) -> Any:
     if response.is_success:
         return answer
     error = answer.get("error", {}) if isinstance(answer, dict) else {}
-    raise NotAnswered(response.status_code, str(error.get("message", response.reason_phrase)))
+    field = str(error.get("where") or "").removeprefix("body.") if response.status_code == 422 else ""
+    message = str(error.get("message", response.reason_phrase))
+    raise NotAnswered(response.status_code, f"{field}: {message}" if field else message)

@@ -8,14 +8,17 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from plant_monitor.console import html
 from plant_monitor.console.asking import NotAnswered
+from plant_monitor.console.cases import state_name
+from plant_monitor.console.desk import DECISIONS, ask_link
+from plant_monitor.console.forms import Files, file_links, sent, trouble
 from plant_monitor.console.html import Html, h, table
 from plant_monitor.console.page import Part, Visit, heading, part
 from plant_monitor.console.words import minute, share
 
 STATES = {"draft": ("草稿", "draft"), "superseded": ("已被替换", "superseded"), "issued": ("已签发", "issued")}
 KINDS = {"statement": ("结算单", "statement"), "correction": ("更正单", "correction")}
-DECISIONS = {"granted": ("支持", "granted"), "rejected": ("驳回", "rejected")}
 
 
 async def show_list(visit: Visit) -> None:
@@ -109,7 +112,11 @@ async def _statement(visit: Visit, number: str) -> Html:
     cause = h("p", w("更正 ", "Corrects "), before, ": ", statement["cause"]) if before else None
     title = h("h2", f"{kind} {number} · {statement['period']} ", _state(visit, statement["state"]))
     return h(
-        "div", title, cause, table(columns, rows, caption=kind, numeric=(1, 3, 4)), h("p", [[x, " "] for x in files])
+        "div",
+        title,
+        cause,
+        table(columns, rows, caption=kind, numeric=(1, 3, 4)),
+        h("p", [[x, " "] for x in [*files, ask_link(visit, f"{kind} {number}")]]),
     )
 
 
@@ -126,16 +133,20 @@ async def _objections(visit: Visit, number: str) -> Html:
     return h("ul", [h("li", _objection(visit, o)) for o in found], class_="objections")
 
 
-def _objection(visit: Visit, one: Mapping[str, Any]) -> list[Html | str]:
+def _objection(visit: Visit, one: Mapping[str, Any]) -> list[html.Part]:
     w = visit.words
     decision = one["decision"]
     said = [f"{minute(e['time'])} {e['actor']}: {e['comment']}" for e in one["events"] if e["comment"]]
-    outcome = f" · {w.of(DECISIONS[decision])}" if decision else f" · {one['state']}"
+    outcome = f" · {w.of(DECISIONS[decision])}" if decision else f" · {state_name(visit, one['state'])}"
+    case = h("a", w("处理经过", "Its case"), href=f"/console/case/{one['alert']}")
     return [
         h("b", f"{visit.member_name(one['member'])} · {one['item']}"),
         outcome,
         ": ",
         one["reason"],
+        *([" ", x] for x in file_links(one["attachments"], f"/objections/{one['id']}")),
+        " · ",
+        case,
         *(h("p", x) for x in said),
     ]
 
@@ -155,18 +166,16 @@ async def _object(visit: Visit, number: str, objections: Part) -> None:
     item = ui.select(items, value=items[-1] if items else None, label=w("项目", "Item")).props("outlined dense")
     item.classes("wide")
     reason = ui.textarea(w("理由", "Reason")).props("outlined autogrow maxlength=4000").classes("full")
-    trouble = ui.label().classes("trouble").props('role="alert"')
+    attachments, refused = Files(visit), trouble()
 
     async def send() -> None:
-        try:
-            await visit.asking.post(
-                f"/statements/{quote(number)}/objections", {"item": item.value, "reason": reason.value or ""}
-            )
-        except NotAnswered as refused:
-            trouble.text = refused.message
+        attached = attachments.bodies()
+        if attached is None:
             return
-        trouble.text = reason.value = ""
-        ui.notify(w("异议已提交", "Objection handed in"), type="positive")
-        await objections.fill()
+        body = {"item": item.value, "reason": reason.value or "", "attachments": attached}
+        if await sent(visit, f"/statements/{quote(number)}/objections", body, refused) is not None:
+            reason.value = ""
+            attachments.clear()
+            await objections.fill()
 
     ui.button(w("提出异议", "Object"), on_click=send).props("no-caps")

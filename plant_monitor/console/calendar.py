@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from plant_monitor.console import charts
+from plant_monitor.console.desk import ask_link
 from plant_monitor.console.html import Html, h, table
 from plant_monitor.console.page import Part, Visit, chart, heading, part
 from plant_monitor.console.words import VERDICTS, amount, bounds, minute, share
@@ -102,7 +103,11 @@ async def show_evidence(visit: Visit) -> None:
         ui.html(h("p", w("没有这个序列", "There is no such series"), class_="empty"), sanitize=False)
         return
     title = f"{visit.point_name(point['id'])} · {w.parameter(series['parameter'])} · {about['date']}"
-    heading(title)
+    heading(
+        title,
+        " · ",
+        ask_link(visit, f"{w('判定', 'Verdict')} {about['date']}", point=point["id"], parameter=series["parameter"]),
+    )
     with ui.element("section").classes("panel"):
         part(visit, lambda: _verdicts(visit, about))
     with ui.element("section").classes("panel"):

@@ -8,10 +8,13 @@ from typing import Any
 
 from nicegui import ui
 
+from plant_monitor.alerts.lifecycle import CASES
 from plant_monitor.console.asking import NotAnswered
+from plant_monitor.console.desk import show_acts
+from plant_monitor.console.forms import file_links
 from plant_monitor.console.html import Html, h, table
 from plant_monitor.console.overview import KINDS, alert_line, kind_name
-from plant_monitor.console.page import Part, Visit, heading, part
+from plant_monitor.console.page import Part, Visit, part
 from plant_monitor.console.words import amount, minute
 
 STATES = {
@@ -21,13 +24,6 @@ STATES = {
     "replied": ("已答复", "replied"),
     "reopened": ("退回", "reopened"),
     "closed": ("已关闭", "closed"),
-}
-ACTIONS = {
-    "acknowledge": ("确认", "Acknowledge"),
-    "assign": ("交办", "Assign"),
-    "reply": ("答复", "Reply"),
-    "close": ("关闭", "Close"),
-    "reopen": ("退回", "Send back"),
 }
 STEPS = {
     "opened": ("发生", "opened"),
@@ -60,6 +56,7 @@ async def show_list(visit: Visit) -> None:
     states = {"unclosed": w("未关闭", "not closed"), "": w("全部", "all"), **{k: w.of(v) for k, v in STATES.items()}}
     kinds = {"": w("全部种类", "every kind"), **{k: kind_name(visit, k) for k in KINDS}}
     with ui.element("div").classes("controls"):
+        ui.html(h("a", w("提出咨询…", "Ask a question …"), href="/console/ask"), sanitize=False)
         ui.select(
             states, value="unclosed", label=w("状态", "State"), on_change=lambda e: choose("state", e.value)
         ).props("outlined dense").classes("wide")
@@ -97,43 +94,11 @@ async def show_one(visit: Visit) -> None:
     number = visit.request.path_params["number"]
     with ui.element("section").classes("panel"):
         facts = part(visit, lambda: _facts(visit, number), every_s=EVERY_S)
-    if visit.role in ("officer", "operator", "admin", "member"):
-        await _acts(visit, number, facts)
-
-
-async def _acts(visit: Visit, number: str, facts: Part) -> None:
-    """What may be done, as a form. What does not fit the state of things the API refuses, and says why."""
-    w = visit.words
-    whole = visit.role != "member"
-    people = {"operator": w("运行人员", "operator")}
-    people |= {m["id"]: w.name(m["name"]) for m in visit.plant["members"]} if whole else {}
-    with ui.element("section").classes("panel form-inline"):
-        heading(w("处理", "What to do"))
-        comment = ui.textarea(w("说明", "Comment")).props("outlined autogrow maxlength=4000").classes("full")
-        assignee = (
-            ui.select(people, value=None, label=w("交给", "For"), clearable=True)
-            .props("outlined dense")
-            .classes("wide")
-        )
-        assignee.set_visibility(whole)
-        told = ui.label().classes("trouble").props('role="alert"')
-
-        async def act(action: str) -> None:
-            body = {"comment": comment.value or "", "assignee": (assignee.value or "") if action == "assign" else ""}
-            try:
-                await visit.asking.post(f"/alerts/{number}/{action}", body)
-            except NotAnswered as refused:
-                told.text = refused.message
-                return
-            told.text = comment.value = ""
-            ui.notify(w("已记录", "Recorded"), type="positive")
-            await facts.fill()
-
-        with ui.row():
-            for action in ACTIONS if whole else ("reply", "close", "reopen"):
-                ui.button(w.of(ACTIONS[action]), on_click=lambda a=action: act(a)).props(
-                    f"no-caps outline data-action={action}"
-                )
+    try:
+        alert = await visit.asking.get(f"/alerts/{number}")
+    except NotAnswered:
+        return  # the part above says why
+    show_acts(visit, alert, facts)
 
 
 async def _facts(visit: Visit, number: str) -> Html:
@@ -152,7 +117,14 @@ async def _facts(visit: Visit, number: str) -> Html:
         lines.append((w("峰值 / 限值", "Peak / limit"), peak))
     lines.append((w("时段", "When"), f"{minute(alert['since'])} – {minute(alert['until'])}"))
     if evidence:
-        lines.append((w("依据", "Evidence"), evidence))
+        lines.append(
+            (
+                w("问题", "Question") if alert["kind"] in CASES else w("依据", "Evidence"),
+                h("div", evidence, class_="said"),
+            )
+        )
+    if alert["muted_until"]:
+        lines.append((w("消息静默至", "Muted until"), minute(alert["muted_until"])))
     links: list[Html | str] = []
     if alert["point"]:
         day = alert["since"][:10]
@@ -160,7 +132,15 @@ async def _facts(visit: Visit, number: str) -> Html:
         links = [h("a", w("查看趋势", "Trend"), href=f"/console/trends?point={alert['point']}")]
         links += [" · ", h("a", w("判定依据", "Evidence of the day"), href=why)] if alert["parameter"] else []
     steps = [
-        (minute(e["time"]), w.of(STEPS.get(e["transition"], (e["transition"],) * 2)), e["actor"] or "—", e["comment"])
+        (minute(e["time"]), w.of(STEPS.get(e["transition"], (e["transition"],) * 2)), e["actor"] or "—")
+        + (
+            h(
+                "div",
+                e["comment"],
+                *([" ", one] for one in file_links(e["attachments"], f"/alerts/{number}")),
+                class_="said",
+            ),
+        )
         for e in alert["events"]
     ]
     head = (w("时间", "Time"), w("步骤", "Step"), w("谁", "Who"), w("说明", "Comment"))

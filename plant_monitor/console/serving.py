@@ -10,14 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from nicegui import Client, ui
 from nicegui import app as nicegui_app
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plant_monitor.alerts.attachments import MAX_BYTES
 from plant_monitor.api.gate import SESSION_COOKIE, session_token
 from plant_monitor.api.login_page import LANGUAGE_COOKIE, language_of, local
-from plant_monitor.console import analysis, bills, calendar, cases, devices, overview, public, trends, usage
+from plant_monitor.console import analysis, bills, calendar, cases, desk, devices, overview, public, trends, usage
 from plant_monitor.console.asking import Asking, NotAnswered
 from plant_monitor.console.page import HOME_OF, MENU, Visit, frame
 from plant_monitor.console.words import Words
@@ -42,6 +44,7 @@ PAGES: dict[str, Show] = {
     "/trends": trends.show,
     "/cases": cases.show_list,
     "/case/{number}": cases.show_one,
+    "/ask": desk.show_ask,
     "/calendar": calendar.show,
     "/evidence": calendar.show_evidence,
     "/analysis": analysis.show,
@@ -151,7 +154,7 @@ def _add(path: str, show: Show) -> None:
 def menu_of(path: str) -> str:
     """The entry of the menu that a page belongs to."""
     first = path.split("/")[1]
-    return f"{ROOT}/" + {"case": "cases", "bill": "bills", "evidence": "calendar"}.get(first, first)
+    return f"{ROOT}/" + {"case": "cases", "ask": "cases", "bill": "bills", "evidence": "calendar"}.get(first, first)
 
 
 def visit_of(request: Request) -> Visit:
@@ -163,8 +166,13 @@ def visit_of(request: Request) -> Visit:
     return Visit(request, Asking(_served, cookie), Words(language_of(request)), dark)
 
 
+def _within(length: str) -> bool:
+    """True for a body of a known length that a form's file may have: one comes at a time."""
+    return length.isdecimal() and int(length) <= MAX_BYTES + 100_000
+
+
 class _Pages:
-    """ASGI middleware around the console: what its pages may load; a browser that has gone is no error."""
+    """ASGI middleware around the console: what its pages may load and send; a browser that has gone is no error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -172,6 +180,9 @@ class _Pages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(f"{ROOT}/"):
             await self._app(scope, receive, send)
+            return
+        if scope["method"] not in ("GET", "HEAD") and not _within(Headers(scope=scope).get("content-length", "")):
+            await PlainTextResponse("too large", 413)(scope, receive, send)
             return
         gone = False
 

@@ -10,6 +10,7 @@ from nicegui import events, ui
 
 from plant_monitor.console import charts
 from plant_monitor.console.asking import NotAnswered
+from plant_monitor.console.desk import ask_link
 from plant_monitor.console.html import Html, h
 from plant_monitor.console.page import Part, Visit, chart, heading, part
 from plant_monitor.console.words import minute, unit
@@ -82,7 +83,10 @@ async def show(visit: Visit) -> None:
             )
     for series in point["series"]:
         with ui.element("section").classes("panel"):
-            heading(w.parameter(series["parameter"]), " ", h("small", unit(series["unit"])))
+            about = {"point": point["id"], "parameter": series["parameter"]}
+            name = w.parameter(series["parameter"])
+            ask = ask_link(visit, w("读数", "Readings"), **about)
+            heading(name, " ", h("small", unit(series["unit"])), " ", ask)
             parts.append(_chart(visit, point, series, period, dialog))
     if dialog is not None:
         with ui.element("section").classes("panel"):

@@ -47,6 +47,7 @@ ROLES = {
     "member": ("成员企业", "member"),
     "officer": ("环保管理", "officer"),
     "admin": ("管理员", "administrator"),
+    "supervisor": ("主管", "supervisor"),  # of people in plant.yaml alone
 }
 
 

@@ -16,6 +16,7 @@ from plant_monitor.alerts.bulletins import DayFigures
 from plant_monitor.alerts.desk import GIVE_UP_MS, TRIES, AlertDesk
 from plant_monitor.alerts.envelope import NotSent
 from plant_monitor.alerts.lifecycle import Action, Kind, Span, Transition
+from plant_monitor.alerts.notices import assignees, problem_of
 from plant_monitor.clock import ManualClock
 from plant_monitor.ledger import Ledger
 from plant_monitor.notify import Notify, Person, Policy, Shift, StandIn, Term
@@ -206,3 +207,16 @@ def test_the_trail_tells_what_time_did(office: Office) -> None:
     office.at("2026-10-20T00:00")
     assert [e.transition for e in office.ledger.alerts.events(1)] == [Transition.OPENED, Transition.OVERDUE]
     assert [e.actor for e in office.ledger.alerts.events(1)] == ["", ""]
+
+
+def test_an_alert_is_handed_to_nobody_who_may_not_know_of_it(tmp_path: Path) -> None:
+    office = Office(tmp_path, NOTIFY)
+    office.exceed()
+    alert = office.ledger.alerts.get(1)
+    assert alert is not None
+    offered = [who for who, _, _ in assignees(alert, office.plant)]
+    assert offered == ["operator", "shennong", "chen", "li", "wang", "he"], "lu is of another company"
+    told = problem_of(Action.ASSIGN, alert, office.plant, comment="", assignee="lu")
+    assert told is not None and told[0] == "assignee"
+    of_costs = replace(alert, kind=Kind.OBJECTION, point="", member="shennong")
+    assert [who for who, _, _ in assignees(of_costs, office.plant)] == ["operator", "shennong", "wang", "he"]

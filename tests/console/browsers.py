@@ -133,6 +133,17 @@ class Person:
     def text(self, selector: str = "body") -> str:
         return str(self.page.inner_text(selector))
 
+    def choose(self, label: str, option: str) -> None:
+        """Choose one of a list."""
+        self.page.locator(".q-select").filter(has_text=label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def press(self, name: str) -> None:
+        """Press a button with the keyboard."""
+        button = self.page.get_by_role("button", name=name, exact=True)
+        button.focus()
+        self.page.keyboard.press("Enter")
+
     def sign_in(self, name: str, password: str = PASSWORD) -> None:
         self.page.fill("#name", name)
         self.page.fill("#password", password)
@@ -159,4 +170,4 @@ def person(browser: Any, site: Site, name: str = "", language: str = "zh", **mor
         context.close()
     own = (f"{site.address}/", f"ws://127.0.0.1:{site.port}/", "data:", "blob:")
     assert one.asked and all(url.startswith(own) for url in one.asked), "a request left the machine"
-    assert not one.wrong
+    assert not one.wrong, one.wrong

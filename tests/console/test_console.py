@@ -5,26 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from api.api_world import HOUR, NOW, alert_of
-from console.browsers import Person, Site, chromium, person, served
+from console.browsers import Person, Site, person
 
 from plant_monitor.readings import Readings
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with served(tmp_path_factory.mktemp("console")) as made:
-        yield made
 
 
 def add(site: Site, point: str, parameter: str, value: float) -> None:
@@ -34,11 +21,6 @@ def add(site: Site, point: str, parameter: str, value: float) -> None:
 
 def line(one: Person, point: str, parameter: str) -> Any:
     return one.page.locator(f'[data-point="{point}"] [data-parameter="{parameter}"]')
-
-
-def choose(one: Person, label: str, option: str) -> None:
-    one.page.locator(".q-select").filter(has_text=label).click()
-    one.page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_nobody_sees_anything_without_signing_in(browser: Any, site: Site) -> None:
@@ -176,7 +158,7 @@ def test_a_member_reads_its_bill_and_objects_to_a_line(browser: Any, site: Site)
         one.page.get_by_role("link", name="2026-10-02").click()
         one.page.locator(".explained li").first.wait_for()
         assert "100.00" in one.text()
-        choose(one, "Item", "power")
+        one.choose("Item", "power")
         one.page.get_by_label("Reason").fill("the pump stood still")
         one.page.get_by_role("button", name="Object").click()
         one.page.locator(".objections").get_by_text("the pump stood still").wait_for()
