@@ -291,9 +291,13 @@ class _Laid:
         return (time >= one.start_ms) & (time < one.end_ms)
 
     def _edge_times(self) -> IntArray:
-        """Where a mark begins to speak and where a manual value ceases to: there a hold is cut."""
+        """Where a mark begins to speak, where a manual value ceases to, and where one that backs ``S`` leaves the word
+        to a mark again: there a hold is cut."""
         edges = [one.end_ms if self._before else one.start_ms for one in self._marks]
-        edges += [one.start_ms if self._before else one.end_ms for one in self._values]
+        for one in self.manual:
+            end = one.start_ms if self._before else one.end_ms
+            if one.value is not None or any(self._covers(mark, np.array([end]))[0] for mark in self._marks):
+                edges.append(end)
         time = np.unique(np.array(edges, dtype=np.int64))
         for one in self._values:
             time = time[~self._covers(one, time)]

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from live.test_watch import PLANT, T0
 
 from plant_monitor.annotations import MARKED, SINGLE, AnnotatedSource, Annotation, Kind, covered, problem_of
 from plant_monitor.holds import held
-from plant_monitor.readings import MADE, Readings, mark_text
+from plant_monitor.readings import MADE, SET_BY_HAND, Readings, mark_text
 from plant_monitor.store.memory import MemorySource
 from plant_monitor.windows import HOUR_MS
 
@@ -180,6 +180,10 @@ def test_an_annotated_source_is_a_source(
 
 @settings(deadline=None, max_examples=200)
 @given(raw_readings(), annotations())
+@example(  # what backs the S ends before the maintenance does
+    Readings.of([at(0)], FLOW, [2.0], [SET_BY_HAND]),
+    [said(Kind.MAINTENANCE, "flow", 0, 1), said(Kind.MANUAL_VALUE, "flow", 0, 0.25, evidence="x")],
+)
 def test_no_time_under_a_mark_is_valid_and_all_time_under_a_value_is(raw: Readings, notes: list[Annotation]) -> None:
     source = judged(raw, *notes)
     for index in (FLOW, COD):
